@@ -1,0 +1,35 @@
+# Two commands do everything: `make atlas` and `make test`. Both set up .venv first where it is missing.
+PYTHON ?= python3
+BIN = .venv/bin
+SNAKEMAKE = $(BIN)/snakemake --workflow-profile config/profiles/local
+
+.PHONY: atlas test lint format
+
+atlas: .venv/ready
+	@started=$$(date +%s); $(SNAKEMAKE) $(ARGS) && \
+	echo "konvolut: open $(CURDIR)/results/atlas/index.html ($$(( $$(date +%s) - started )) s)"
+
+test: .venv/ready-dev lint
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/ready-dev
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow
+	@$(BIN)/snakemake --lint
+
+format: .venv/ready-dev
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(BIN)/snakefmt Snakefile workflow
+
+.venv/ready: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "konvolut needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "konvolut: installing into .venv (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/ready-dev: .venv/ready requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

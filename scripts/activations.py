@@ -1,0 +1,9 @@
+"""Entry point of the rule `activations`: one shard."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"activations {snakemake.wildcards.model}", snakemake.threads) as progress:
+    from konvolut import activations, shards
+
+    shard = shards.from_json(shards.ActivationsShard, snakemake.params.shard)
+    activations.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -1,0 +1,11 @@
+"""Entry point of the rule `dreams`: one shard."""
+
+from konvolut import job
+
+with job.logged(
+    snakemake.log[0], f"dreams {snakemake.wildcards.model} {snakemake.wildcards.layer}", snakemake.threads
+) as progress:
+    from konvolut import dreams, shards
+
+    shard = shards.from_json(shards.DreamsShard, snakemake.params.shard)
+    dreams.render(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -1,0 +1,9 @@
+"""Entry point of the rule `examples`: what excites each unit of a model most."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"examples {snakemake.wildcards.model}"):
+    from konvolut import examples, shards
+
+    shard = shards.from_json(shards.ExamplesShard, snakemake.params.shard)
+    examples.reduce(shard, snakemake.input.layers, snakemake.input.activations, snakemake.output[0])

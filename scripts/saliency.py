@@ -1,0 +1,9 @@
+"""Entry point of the rule `saliency`: one shard."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"saliency {snakemake.wildcards.model}", snakemake.threads) as progress:
+    from konvolut import saliency, shards
+
+    shard = shards.from_json(shards.SaliencyShard, snakemake.params.shard)
+    saliency.compute(shard, snakemake.output[0], progress)

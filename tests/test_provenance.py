@@ -1,0 +1,66 @@
+"""Seeds and digests: the same for the same thing, different for different things, deaf to comments."""
+
+import pytest
+from konvolut import provenance
+
+
+def test_a_unit_seed_depends_on_every_part_of_the_unit():
+    base = (0, "model", "layer", 3, "channels", 0)
+    changed = [(1, *base[1:])] + [base[:i] + ("other",) + base[i + 1 :] for i in range(1, 6)]
+    seeds = {provenance.unit_seed(*names) for names in [base, *changed]}
+    assert len(seeds) == 7
+    assert provenance.unit_seed(*base) == provenance.unit_seed(*base)
+
+
+def test_a_unit_seed_does_not_run_its_names_together():
+    assert provenance.unit_seed(0, "ab", "c") != provenance.unit_seed(0, "a", "bc")
+
+
+def test_a_unit_seed_is_known_for_ever():
+    """A change of this number would change every picture of every atlas."""
+    assert provenance.unit_seed(0, "m", "l", 3, "channels", 0) == 4028866205934805866
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    def write(**sources):
+        for name, text in sources.items():
+            (tmp_path / f"{name}.py").write_text(text)
+        provenance.imports_of.cache_clear()
+        provenance._tree.cache_clear()
+        return provenance.code_digest("top")
+
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    yield write
+    provenance.imports_of.cache_clear()
+    provenance._tree.cache_clear()
+
+
+TOP = '"""Doc."""\nfrom konvolut import below\n\ndef double(x):\n    """Twice."""\n    return 2 * x\n'
+
+
+def test_a_changed_formula_changes_the_digest(package):
+    before = package(top=TOP, below="A = 1\n", aside="B = 1\n")
+    assert package(top=TOP.replace("2 * x", "3 * x")) != before
+
+
+def test_a_changed_comment_docstring_or_space_does_not(package):
+    before = package(top=TOP, below="A = 1\n")
+    assert package(top="# why\n" + TOP.replace("Twice.", "Two times.").replace("2 * x", "2*x")) == before
+
+
+def test_a_changed_import_of_an_import_changes_the_digest(package):
+    before = package(top=TOP, below="from konvolut.deep import D\n", deep="D = 1\n")
+    assert package(deep="D = 2\n") != before
+
+
+def test_a_module_that_is_not_imported_does_not(package):
+    before = package(top=TOP, below="A = 1\n", aside="B = 1\n")
+    assert package(aside="B = 2\n") == before
+
+
+def test_a_passport_holds_facts_and_versions_but_no_clock():
+    passport = provenance.passport(layer="x", seed=1)
+    assert passport["layer"] == "x"
+    assert passport["versions"]["h5py"][0].isdigit()
+    assert passport == provenance.passport(layer="x", seed=1)

@@ -1,0 +1,175 @@
+"""The store gives back what was put in, whole or not at all."""
+
+import json
+import subprocess
+
+import h5py
+import numpy as np
+import pytest
+from konvolut import store
+from konvolut.errors import UserError
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(7)
+
+
+def pictures(rng, channels=3, steps=5):
+    return store.Pictures(
+        channel=np.arange(channels, dtype=np.int32) * 7,
+        picture=rng.integers(0, 256, (channels, 9, 13, 3), dtype=np.uint8),
+        step=np.array([2, 5], np.int32),
+        intermediate=rng.integers(0, 256, (channels, 2, 9, 13, 3), dtype=np.uint8),
+        curve=rng.normal(size=(channels, steps + 1)).astype(np.float32),
+        activation=rng.normal(size=(channels, 4)).astype(np.float32),
+        attempt=np.zeros(channels, np.int32),
+    )
+
+
+def activations(rng, dtype=np.float16, maps=True):
+    values = rng.normal(size=(4, 10, 6, 5)).astype(dtype)
+    flat = values.reshape(4, 10, -1).argmax(-1)
+    layer = store.LayerActivations(
+        maps=values if maps else None,
+        max=values.max((2, 3)).astype(np.float32),
+        mean=values.mean((2, 3)).astype(np.float32),
+        cell=np.stack(np.unravel_index(flat, (6, 5)), -1).astype(np.int32),
+    )
+    return store.Activations(
+        image=["a", "b", "ü", "<script>"],
+        label=["", "cat", "日本", "x" * 300],
+        crop=rng.random((4, 4)).astype(np.float32),
+        predicted_class=rng.integers(0, 1000, (4, 5), dtype=np.int32),
+        probability=rng.random((4, 5)).astype(np.float32),
+        predicted_name=[[f"class {i}{j}" for j in range(5)] for i in range(4)],
+        layers={"blocks.2.1": layer},
+    )
+
+
+def assert_same(one, two):
+    for name in one.__dataclass_fields__:
+        expected, found = getattr(one, name), getattr(two, name)
+        if isinstance(expected, np.ndarray):
+            assert expected.dtype == found.dtype, name
+            np.testing.assert_array_equal(expected, found, err_msg=name)
+        elif isinstance(expected, dict):
+            assert expected.keys() == found.keys()
+            for key in expected:
+                assert_same(expected[key], found[key])
+        else:
+            assert expected == found, name
+
+
+def test_pictures_come_back_as_they_were(tmp_path, rng):
+    written = {"noise": pictures(rng), "cat 1": pictures(rng)}
+    store.write_pictures(tmp_path / "a.h5", "channels", written, {"seed": 0})
+    found = store.read_pictures(tmp_path / "a.h5")
+    assert found.keys() == written.keys()
+    for start in written:
+        assert_same(written[start], found[start])
+
+
+@pytest.mark.parametrize("compression", ["blosc-lz4", "gzip", "none"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_activations_come_back_as_they_were(tmp_path, rng, compression, dtype):
+    written = activations(rng, dtype)
+    store.write_activations(tmp_path / "a.h5", written, {}, compression)
+    assert_same(written, store.read_activations(tmp_path / "a.h5", maps=True))
+
+
+def test_maps_are_read_only_where_asked_for(tmp_path, rng):
+    store.write_activations(tmp_path / "a.h5", activations(rng), {}, "gzip")
+    assert store.read_activations(tmp_path / "a.h5").layers["blocks.2.1"].maps is None
+
+
+def test_a_file_without_maps_keeps_the_pooled_statistics(tmp_path, rng):
+    written = activations(rng, maps=False)
+    store.write_activations(tmp_path / "a.h5", written, {}, "gzip")
+    assert_same(written, store.read_activations(tmp_path / "a.h5", maps=True))
+
+
+def test_the_passport_comes_back(tmp_path, rng):
+    store.write_pictures(tmp_path / "a.h5", "channels", {"noise": pictures(rng)}, {"seed": 3, "layer": "ü"})
+    assert store.read_passport(tmp_path / "a.h5") == {"seed": 3, "layer": "ü"}
+
+
+def test_a_flipped_byte_is_noticed(tmp_path, rng):
+    path = tmp_path / "a.h5"
+    written = store.Pictures(**{**vars(pictures(rng)), "picture": rng.integers(0, 256, (1, 64, 64, 3), dtype=np.uint8)})
+    store.write_pictures(path, "channels", {"noise": written}, {})
+    with h5py.File(path) as file:
+        chunk = file["pictures/noise/picture"].id.get_chunk_info(0)
+    data = bytearray(path.read_bytes())
+    data[chunk.byte_offset + chunk.size // 2] ^= 0xFF
+    path.write_bytes(data)
+    with pytest.raises(OSError, match="(?i)read|filter|checksum"):
+        store.read_pictures(path)
+
+
+def test_a_failed_write_leaves_nothing_behind(tmp_path, rng):
+    bad = pictures(rng)
+    bad.__dict__["curve"] = object()
+    with pytest.raises(TypeError):
+        store.write_pictures(tmp_path / "a.h5", "channels", {"noise": bad}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_older_file(tmp_path, rng):
+    path = tmp_path / "a.h5"
+    store.write_pictures(path, "channels", {"noise": pictures(rng)}, {})
+    before = path.read_bytes()
+    bad = pictures(rng)
+    bad.__dict__["curve"] = object()
+    with pytest.raises(TypeError):
+        store.write_pictures(path, "channels", {"noise": bad}, {})
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_another_format_is_refused_with_one_sentence(tmp_path):
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        file.attrs["format"] = "konvolut/0"
+    with pytest.raises(UserError, match="konvolut/0.*konvolut/1"):
+        store.read_pictures(tmp_path / "old.h5")
+
+
+def test_half_a_file_is_refused_with_one_sentence(tmp_path, rng):
+    path = tmp_path / "a.h5"
+    store.write_pictures(path, "channels", {"noise": pictures(rng)}, {})
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match="not a readable HDF5 file"):
+        store.read_pictures(path)
+
+
+def test_the_same_contents_give_the_same_bytes(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        store.write_pictures(tmp_path / name, "channels", {"noise": pictures(np.random.default_rng(1))}, {"seed": 1})
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_a_file_says_what_it_is_to_plain_h5py(tmp_path, rng):
+    store.write_activations(tmp_path / "a.h5", activations(rng), {"seed": 0}, "gzip")
+    with h5py.File(tmp_path / "a.h5") as file:
+        assert file.attrs["kind"] == "activations"
+        assert json.loads(file.attrs["passport"]) == {"seed": 0}
+        assert file["layers/blocks.2.1/maps"].fletcher32
+        assert list(file["image"].asstr()) == ["a", "b", "ü", "<script>"]
+
+
+def test_h5dump_lists_every_dataset(tmp_path, rng):
+    store.write_activations(tmp_path / "a.h5", activations(rng), {}, "gzip")
+    try:
+        listing = subprocess.run(["h5dump", "-n", tmp_path / "a.h5"], capture_output=True, text=True, check=True).stdout
+    except FileNotFoundError:
+        pytest.skip("h5dump is not installed (Debian: hdf5-tools)")
+    for name in ("/layers/blocks.2.1/maps", "/predictions/name", "/crop"):
+        assert name in listing
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (500, 2048, 7, 7), (12, 32, 112, 112), (3, 1000, 1, 1)])
+def test_chunks_fit_the_data_and_hold_whole_maps(shape):
+    maps = np.lib.stride_tricks.as_strided(np.zeros(1, np.float16), shape, (0, 0, 0, 0))
+    chunks = store.map_chunks(maps)
+    assert chunks[2:] == shape[2:]
+    assert all(0 < part <= whole for part, whole in zip(chunks, shape, strict=True))
+    assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * store.CHUNK_BYTES

@@ -1,0 +1,96 @@
+"""Where a result comes from: passports, digests of code, seeds of units. No torch here."""
+
+import ast
+import functools
+import hashlib
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+VERSION = "0.1.0"
+# Libraries whose version can change a picture's bytes.
+LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
+
+
+def passport(**facts) -> dict:
+    """The provenance of one result: the given facts, versions and the digest of the code; no clock, no host name."""
+    versions = {name: _version(name) for name in LIBRARIES}
+    versions["python"] = ".".join(map(str, sys.version_info[:2]))
+    return {"konvolut": VERSION, "versions": versions, **facts}
+
+
+def unit_seed(seed: int, *names: str | int) -> int:
+    """A seed in 0..2**63-1 that depends on the unit alone: sha256 of (seed, model, layer, channel, technique, repeat)."""
+    text = json.dumps([seed, *names], ensure_ascii=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def code_digest(*modules: str) -> str:
+    """Twelve hex digits over the modules of this package and all that they import of it.
+
+    Taken from the syntax trees without docstrings, so that a changed formula changes it and a changed comment does not.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(_closure(modules)):
+        digest.update(name.encode() + b"\0" + _tree(name).encode())
+    return digest.hexdigest()[:12]
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _closure(modules: tuple[str, ...]) -> set[str]:
+    found, waiting = set(), list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(imports_of(name))
+    return found
+
+
+@functools.cache
+def imports_of(module: str) -> tuple[str, ...]:
+    """Names of this package's modules that a module imports, such as ("errors", "atlas.model")."""
+    names = []
+    for node in ast.walk(ast.parse(_source(module))):
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if node.module == "konvolut":
+                names += [alias.name for alias in node.names]
+            elif node.module.startswith("konvolut."):
+                base = node.module.removeprefix("konvolut.")
+                names += [f"{base}.{a.name}" if _path(f"{base}.{a.name}").is_file() else base for a in node.names]
+        elif isinstance(node, ast.Import):
+            names += [a.name.removeprefix("konvolut.") for a in node.names if a.name.startswith("konvolut.")]
+    return tuple(name for name in dict.fromkeys(names) if _path(name).is_file())
+
+
+@functools.cache
+def _tree(module: str) -> str:
+    tree = ast.parse(_source(module))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+            ast.get_docstring(node, clean=False) is not None
+        ):
+            node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def _path(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def _source(module: str) -> str:
+    return _path(module).read_text(encoding="utf-8")
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "absent"

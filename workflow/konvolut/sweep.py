@@ -1,0 +1,117 @@
+"""Answers Snakemake's questions from the settings and the plan: which files, which parameters. No torch here."""
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from konvolut import plan, settings, shards
+from konvolut.errors import UserError
+
+SHARDS = {
+    "activations": shards.ActivationsShard,
+    "examples": shards.ExamplesShard,
+    "channels": shards.ChannelsShard,
+    "dreams": shards.DreamsShard,
+    "saliency": shards.SaliencyShard,
+}
+
+
+def load_or_exit(config: dict, plan_path: Callable[[], str], check: bool) -> "Sweep":
+    """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
+
+    `check` also looks at the photographs' headers: for the process that the user started, not for each job.
+    """
+    try:
+        loaded = settings.load(config, Path.cwd())
+        if check:
+            settings.check_images(loaded)
+    except UserError as error:
+        print(f"konvolut: {error}", file=sys.stderr)
+        sys.exit(1)
+    return Sweep(loaded, plan_path)
+
+
+class Sweep:
+    """Answers Snakemake's questions: which shards there are and what each one is told.
+
+    `plan_path` returns the path of the finished plan (a checkpoint's output).
+    """
+
+    def __init__(self, wanted: settings.Settings, plan_path: Callable[[], str]) -> None:
+        self.settings, self.plan_path = wanted, plan_path
+        self.model = {model.key: model for model in wanted.models}
+        self.settings_json = shards.to_json(wanted)
+        self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and Path("/dev/nvidia0").exists()))
+
+    def model_json(self, wildcards) -> str:
+        """A parameter function: what a model is, as JSON."""
+        return shards.to_json(self.model[wildcards.model])
+
+    def shards(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
+        """An input function: `pattern` filled with each shard of `technique` that the job's wildcards allow."""
+
+        def paths(wildcards) -> list[str]:
+            rows = self._rows(technique)
+            for name in ("model", "layer"):
+                if hasattr(wildcards, name):
+                    rows = rows[rows[name] == getattr(wildcards, name)]
+            return [pattern.format(**row) for row in rows.to_dict("records")]
+
+        return paths
+
+    def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
+        """An input function: the files of the photographs that a shard of `technique` reads."""
+        return lambda wildcards: [photograph.path for photograph in self._photographs(technique, wildcards)]
+
+    def weights(self, wildcards) -> list[str]:
+        """The files that hold a model's weights: one or none."""
+        path = self.model[wildcards.model].weights_path
+        return [str(path)] if path else []
+
+    def told(self, technique: str) -> Callable[[Mapping], str]:
+        """A parameter function: the shard as JSON."""
+        return functools.partial(self._told, technique)
+
+    def _told(self, technique: str, wildcards) -> str:
+        section = getattr(self.settings, technique)
+        facts = {"model": self.model[wildcards.model]}
+        if technique != "channels":
+            facts["photographs"] = tuple(self._photographs(technique, wildcards))
+        if technique != "examples":
+            facts["device"] = self.settings.device
+        if technique in ("channels", "dreams"):
+            facts |= {"layer": wildcards.layer, "recipe": section.recipe, "seed": self.settings.seed}
+            facts["channels"] = plan.parse_channels(self._shard(technique, wildcards)["channels"])
+        kind = SHARDS[technique]
+        names = set(kind.__dataclass_fields__) - set(facts)
+        if technique == "activations":
+            facts["layers"] = tuple(self._rows("atlas").query("model == @wildcards.model")["layer"])
+            names.discard("layers")
+        return shards.to_json(kind(**facts, **{name: getattr(section, name) for name in names}))
+
+    def _photographs(self, technique: str, wildcards) -> list:
+        images = self.settings.images
+        if technique == "dreams":
+            return [image for image in images if image.id in self.settings.dreams.images]
+        if hasattr(wildcards, "first"):
+            return list(images[int(wildcards.first) : int(wildcards.last) + 1])
+        return list(images)
+
+    def _rows(self, technique: str) -> pd.DataFrame:
+        path = Path(self.plan_path())
+        rows = _cached_plan(path, path.stat().st_mtime_ns)
+        return rows[rows["technique"] == technique]
+
+    def _shard(self, technique: str, wildcards) -> dict:
+        rows = self._rows(technique)
+        same = (rows["model"] == wildcards.model) & (rows["layer"] == wildcards.layer)
+        same &= (rows["first"] == int(wildcards.first)) & (rows["last"] == int(wildcards.last))
+        return rows[same].iloc[0].to_dict()
+
+
+@functools.lru_cache(maxsize=2)
+def _cached_plan(path: Path, mtime_ns: int) -> pd.DataFrame:
+    return plan.read_plan(path)

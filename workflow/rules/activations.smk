@@ -1,0 +1,26 @@
+"""
+INPUTS:  photographs, the census
+OUTPUTS: maps and pooled statistics of every layer asked for, and the five likeliest classes; one row per photograph
+"""
+
+
+rule activations:
+    input:
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("activations"),
+    output:
+        "results/{model}/activations/{first}-{last}.h5",
+    log:
+        "results/logs/activations/{model}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told("activations"),
+        code=code_digest("activations"),
+    script:
+        "../../scripts/activations.py"

@@ -1,0 +1,26 @@
+"""
+INPUTS:  the census and the identity of a model, the chosen photographs
+OUTPUTS: each photograph dreamed on for each channel, at its own aspect, with intermediates and curve
+"""
+
+
+rule dreams:
+    input:
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("dreams"),
+    output:
+        "results/{model}/dreams/{layer}/{first}-{last}.h5",
+    log:
+        "results/logs/dreams/{model}/{layer}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shard=sweep.told("dreams"),
+        code=code_digest("dreams"),
+    script:
+        "../../scripts/dreams.py"

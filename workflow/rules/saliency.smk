@@ -1,0 +1,25 @@
+"""
+INPUTS:  photographs
+OUTPUTS: attribution maps of the predicted and the given classes: where on a photograph a class is decided
+"""
+
+
+rule saliency:
+    input:
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("saliency"),
+    output:
+        "results/{model}/saliency/{first}-{last}.h5",
+    log:
+        "results/logs/saliency/{model}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told("saliency"),
+        code=code_digest("saliency"),
+    script:
+        "../../scripts/saliency.py"
