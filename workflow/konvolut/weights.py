@@ -1,0 +1,105 @@
+"""Weights from files: read without running code, fitted to a model by name or in order, and hashed."""
+
+import hashlib
+import pickle
+from collections.abc import Mapping
+from itertools import islice, zip_longest
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from konvolut.errors import UserError
+
+WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "net")  # keys under which trainers put the weights
+PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning, torch.compile
+COUNTERS = "num_batches_tracked"  # BatchNorm's; older files lack them and eval() never reads them
+SHOWN_DIFFERENCES = 3
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Name -> tensor of a .safetensors file or of anything that torch.load reads with weights_only."""
+    try:
+        if Path(path).suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise UserError(f"weights {path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # torch and safetensors raise half a dozen kinds on foreign bytes
+        cause = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        kind = "holds more than weights" if isinstance(error, pickle.UnpicklingError) else "is not a file of weights"
+        raise UserError(
+            f"weights {path}: {kind} and is not loaded ({cause}); "
+            "possible: a state dict saved by torch.save or safetensors"
+        ) from error
+    return _unwrap(content, path)
+
+
+def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Load weights whose names agree with the module's, or else whose shapes agree one after the other.
+
+    Files converted from elsewhere (TensorFlow's EfficientNet-Lite) keep the order of layers but not timm's names.
+    """
+    wanted = {name: value for name, value in module.state_dict().items() if not name.endswith(COUNTERS)}
+    given = {name: value for name, value in weights.items() if not name.endswith(COUNTERS)}
+    if set(wanted) != set(given) and _fits_in_order(wanted, given):
+        given = dict(zip(wanted, given.values(), strict=True))
+    differences = _differences(wanted, given)
+    if differences:
+        shown = "; ".join(islice(differences, SHOWN_DIFFERENCES))
+        more = f" and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
+        raise UserError(f"{where}: the weights do not fit the model: {shown}{more}")
+    module.load_state_dict(given, strict=False)
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        value = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+    for key in WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+            break
+    tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)} if isinstance(content, Mapping) else {}
+    if not tensors:
+        raise UserError(
+            f"weights {path}: holds no state dict; possible: name -> tensor, or one under {', '.join(WRAPPERS)}"
+        )
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in tensors):
+            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return tensors
+
+
+def _fits_in_order(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
+    """Same count, same shapes in order; a name that both have must stand at the same place."""
+    pairs = list(zip_longest(wanted.items(), given.items(), fillvalue=("", torch.empty(0))))
+    return len(wanted) == len(given) and all(
+        a.shape == b.shape and (name_a == name_b or (name_a not in given and name_b not in wanted))
+        for (name_a, a), (name_b, b) in pairs
+    )
+
+
+def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
+    found = []
+    for name, value in wanted.items():
+        if name not in given:
+            found.append(f"{name} {tuple(value.shape)} is missing")
+        elif given[name].shape != value.shape:
+            found.append(f"{name} is {tuple(given[name].shape)} in the file, {tuple(value.shape)} in the model")
+    return found + [f"{name} is not in the model" for name in given if name not in wanted]
