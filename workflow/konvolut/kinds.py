@@ -1,0 +1,234 @@
+"""Kinds of configuration values: what a key may hold, in words, as JSON schema and as a strict reader. No torch here.
+
+A kind never converts: YAML's `yes` is no number and "16" is no 16. A dataclass of settings is a list of `setting(kind,
+default)`; `read_section` fills it from what the user wrote.
+"""
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from konvolut.errors import UserError, nearest
+
+# More channels than any layer has (the widest of timm have some ten thousand); bounds what "0-99999999" can cost.
+MOST_CHANNELS = 1_000_000
+# PyYAML follows YAML 1.1, which takes 1e-4 for text: a number with an exponent needs a point there.
+EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One kind of value: `read(value)` gives the setting or None where `value` is not of this kind."""
+
+    words: str
+    schema: Mapping[str, Any]
+    read: Callable[[Any], Any]
+
+    def setting(self, value: Any, where: str) -> Any:
+        """The setting that `value` means; raises UserError naming `where` (a dotted key) if it means none."""
+        found = self.read(value)
+        if found is None:
+            raise UserError(f"config: {where} must be {self.words}, not {_shown(value)}{self._hint(value)}")
+        return found
+
+    def _hint(self, value: Any) -> str:
+        if isinstance(value, str) and EXPONENT_WITHOUT_POINT.fullmatch(value):
+            return "; YAML takes that for text: write it with a point, such as 1.0e-4"
+        if isinstance(value, str) and "enum" in self.schema:
+            return nearest(value, self.schema["enum"])
+        return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Channels:
+    """Which channels of a layer: `kind` is all, first, random (`count` of them) or numbers."""
+
+    kind: str
+    count: int = 0
+    numbers: tuple[int, ...] = ()
+
+
+def setting(kind: Kind, default: Any) -> Any:
+    """A dataclass field of that kind; the default stands nowhere else."""
+    return dataclasses.field(default=default, metadata={"kind": kind})
+
+
+def whole(low: int, high: int | None = None) -> Kind:
+    """Whole numbers from `low` to `high`."""
+    bounds = {"minimum": low} if high is None else {"minimum": low, "maximum": high}
+    words = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+
+    def read(value: Any) -> int | None:
+        return value if type(value) is int and low <= value and (high is None or value <= high) else None
+
+    return Kind(words, {"type": "integer", **bounds}, read)
+
+
+def number_above(low: float, *, allow_equal: bool) -> Kind:
+    """Finite numbers above `low`, or from `low` on."""
+
+    def read(value: Any) -> float | None:
+        is_number = type(value) in (int, float) and math.isfinite(value)
+        return float(value) if is_number and (low < value or (allow_equal and low == value)) else None
+
+    bound = {"minimum": low} if allow_equal else {"exclusiveMinimum": low}
+    words = f"a number of at least {low:g}" if allow_equal else f"a number above {low:g}"
+    return Kind(words, {"type": "number", **bound}, read)
+
+
+def choice(*words: str) -> Kind:
+    """One of a few words."""
+    return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, lambda value: value if value in words else None)
+
+
+def texts(words: str, *, allow_none: bool = False) -> Kind:
+    """One text or a list of texts, as a tuple; with `allow_none` the list may be empty."""
+
+    def read(value: Any) -> tuple[str, ...] | None:
+        items = [value] if isinstance(value, str) else value
+        fine = isinstance(items, list) and all(isinstance(item, str) and item.strip() for item in items)
+        return tuple(items) if fine and (items or allow_none) else None
+
+    item = {"type": "string", "minLength": 1}
+    return Kind(words, {"anyOf": [item, {"type": "array", "items": item, "minItems": 0 if allow_none else 1}]}, read)
+
+
+def words_among(*possible: str) -> Kind:
+    """A list of words out of a few."""
+
+    def read(value: Any) -> tuple[str, ...] | None:
+        fine = isinstance(value, list) and value and all(item in possible for item in value)
+        return tuple(dict.fromkeys(value)) if fine else None
+
+    schema = {"type": "array", "items": {"enum": list(possible)}, "minItems": 1}
+    return Kind(f"a list of {', '.join(possible)}", schema, read)
+
+
+def or_null(kind: Kind) -> Kind:
+    """The same, or null, which reads as "not said"."""
+    return Kind(f"{kind.words}, or null", {"anyOf": [{"type": "null"}, kind.schema]}, kind.read)
+
+
+def _read_transforms(value: Any) -> tuple[tuple[str, float], ...] | None:
+    def is_pair(pair: Any) -> bool:
+        return isinstance(pair, list) and [type(part) for part in pair] in ([str, int], [str, float])
+
+    fine = isinstance(value, list) and all(map(is_pair, value))
+    return tuple((name, float(argument)) for name, argument in value) if fine else None
+
+
+def _read_text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None
+
+
+def _read_switch(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _read_targets(value: Any) -> tuple[str | int, ...] | None:
+    items = value if isinstance(value, list) else [value]
+    fine = items and all((type(item) is int and item >= 0) or _read_text(item) for item in items)
+    return tuple(dict.fromkeys(items)) if fine else None
+
+
+def _read_channels(value: Any) -> Channels | None:
+    counted = re.fullmatch(r"(first|random):([1-9]\d{0,6})", value) if isinstance(value, str) else None
+    if value == "all":
+        return Channels("all")
+    if counted:
+        return Channels(counted[1], int(counted[2]))
+    items = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
+    spans = [_read_span(item) for item in items]
+    if None in spans:
+        return None
+    return Channels("numbers", numbers=tuple(dict.fromkeys(number for span in spans for number in span)))
+
+
+def _read_span(item: Any) -> range | None:
+    """5, "5" in a text list, or "3-7" with both ends."""
+    match = re.fullmatch(r"\s*(\d{1,7})(?:-(\d{1,7}))?\s*", str(item)) if type(item) in (int, str) else None
+    if not match:
+        return None
+    first, last = int(match[1]), int(match[2] or match[1])
+    return range(first, last + 1) if first <= last < MOST_CHANNELS else None
+
+
+TEXT = Kind("text", {"type": "string", "minLength": 1}, _read_text)
+SWITCH = Kind("true or false", {"type": "boolean"}, _read_switch)
+TRANSFORMS = Kind(
+    "a list of pairs such as [jitter, 8]",
+    {"type": "array", "items": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}]}},
+    _read_transforms,
+)
+LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.conv_pwl")
+TARGETS = Kind(
+    "a list of class numbers, class names and predicted",
+    {
+        "anyOf": [
+            {"type": ["string", "integer"], "minLength": 1, "minimum": 0},
+            {"type": "array", "items": {"type": ["string", "integer"], "minLength": 1, "minimum": 0}, "minItems": 1},
+        ]
+    },
+    _read_targets,
+)
+CHANNELS = Kind(
+    "all, first:N, random:N, a range such as 0-15, or a list of numbers and ranges",
+    {
+        "anyOf": [
+            {"type": "string", "pattern": r"^(all|(first|random):[1-9]\d{0,6}|\s*\d+(-\d+)?\s*(,\s*\d+(-\d+)?\s*)*)$"},
+            {"type": "integer", "minimum": 0},
+            {"type": "array", "items": {"type": ["integer", "string"], "minimum": 0, "pattern": r"^\d+(-\d+)?$"}},
+        ]
+    },
+    _read_channels,
+)
+
+
+def read_section(section: type, raw: Any, where: str) -> Any:
+    """The dataclass `section` filled from the mapping `raw`; UserError for what it does not know."""
+    kinds = kinds_of(section)
+    known = mapping(raw, where)
+    refuse_unknown(known, kinds, where)
+    given = {key: value for key, value in known.items() if value is not None or not is_nullable(kinds[key])}
+    return section(**{key: kinds[key].setting(value, dotted(where, key)) for key, value in given.items()})
+
+
+def kinds_of(section: type) -> dict[str, Kind]:
+    """The keys of a section that a user can write, each with its kind."""
+    return {field.name: field.metadata["kind"] for field in dataclasses.fields(section) if "kind" in field.metadata}
+
+
+def is_nullable(kind: Kind) -> bool:
+    """Whether null is one of this kind's values."""
+    return {"type": "null"} in kind.schema.get("anyOf", ())
+
+
+def mapping(raw: Any, where: str) -> dict[str, Any]:
+    """`raw` as a mapping; an empty section (null) has no keys."""
+    if raw is not None and not isinstance(raw, Mapping):
+        raise UserError(f"config: {where or 'the configuration'} must be a section of keys, not {_shown(raw)}")
+    return dict(raw or {})
+
+
+def refuse_unknown(given: Iterable, known: Iterable[str], where: str) -> None:
+    """Raise UserError for the first key that is not known, with the nearest one that is."""
+    possible = list(known)
+    for key in given:
+        if key not in possible:
+            close = nearest(str(key), possible)
+            asked = f"config: unknown key {dotted(where, key)}"
+            raise UserError(f"{asked}{close}" if close else f"{asked}; possible: {', '.join(possible) or 'none'}")
+
+
+def dotted(where: str, key: Any) -> str:
+    """The key's place: "dreams.steps"."""
+    return f"{where}.{key}" if where else str(key)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "empty (null)"
+    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return f"{text[:60]}... " if len(text) > 63 else f"{text} (text)" if isinstance(value, str) else text

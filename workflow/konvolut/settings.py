@@ -1,0 +1,210 @@
+"""The configuration as frozen dataclasses; the only file that knows a config key. No torch here.
+
+Every default stands here once; config/README.md explains the keys and workflow/schemas/ describes them to editors
+(a test holds the three together). Anything unknown or of the wrong kind is a UserError that names the key.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from konvolut import kinds, recipes, sheets
+from konvolut.errors import UserError
+from konvolut.kinds import Channels, setting
+from konvolut.recipes import Recipe
+from konvolut.sheets import ModelSource, Photograph
+
+__all__ = ["Channels", "ModelSource", "Photograph", "Settings", "check_images", "load"]
+
+SALIENCY_METHODS = ("vanilla", "positive", "negative")
+LARGEST_SIDE_PX = 8192
+# torch.Generator and numpy both take any seed below 2**63.
+LARGEST_SEED = 2**63 - 1
+
+IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)
+RECIPE_FIELDS = typing.get_type_hints(Recipe)
+# Kinds of the recipe fields whose type alone says too little.
+RECIPE_KINDS = {
+    "steps": kinds.whole(1),
+    "keep_every": kinds.whole(0),
+    "size_px": kinds.whole(16, LARGEST_SIDE_PX),
+    "learning_rate": kinds.number_above(0, allow_equal=False),
+    "units_per_batch": kinds.whole(1),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectSettings:
+    """The census tells all there is; nothing to set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationsSettings:
+    """What one forward pass per photograph leaves behind; `layers` None means those of the sweep."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    maps: bool = setting(kinds.SWITCH, True)
+    dtype: str = setting(kinds.choice("float16", "float32"), "float16")
+    compression: str = setting(kinds.choice("blosc-lz4", "gzip", "none"), "blosc-lz4")
+    images_per_shard: int = setting(kinds.whole(1), 64)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesSettings:
+    """How many photographs per unit are kept in the store and shown in the atlas."""
+
+    keep: int = setting(kinds.whole(1), 40)
+    top: int = setting(kinds.whole(1), 9)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelsSettings:
+    """Pictures of channels from a random start."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
+    units_per_shard: int = setting(kinds.whole(1), 16)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("channels", "konvolut"))
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamsSettings:
+    """DeepDreams of photographs; `images` holds ids of photographs, `longest_side_px` only ever shrinks them."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    channels: Channels = dataclasses.field(default=Channels("first", 4), metadata={"kind": kinds.CHANNELS})
+    images: tuple[str, ...] = setting(IMAGES, ("first:3",))
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    units_per_shard: int = setting(kinds.whole(1), 8)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("dreams", "lab"))
+
+
+@dataclasses.dataclass(frozen=True)
+class SaliencySettings:
+    """Attribution maps; `top` is how many of the predicted classes are explained."""
+
+    methods: tuple[str, ...] = setting(kinds.words_among(*SALIENCY_METHODS), SALIENCY_METHODS)
+    targets: tuple[str | int, ...] = setting(kinds.TARGETS, ("predicted",))
+    top: int = setting(kinds.whole(1, 5), 1)
+    images_per_shard: int = setting(kinds.whole(1), 32)
+
+
+@dataclasses.dataclass(frozen=True)
+class AtlasSettings:
+    """The pages."""
+
+    title: str = setting(kinds.TEXT, "Konvolut")
+    thumbnails_px: int = setting(kinds.whole(32, 256), 96)
+    large_px: int = setting(kinds.whole(64, 1024), 224)
+    large: bool = setting(kinds.SWITCH, True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A whole sweep: models and photographs of the sample sheets and one section per rule."""
+
+    models: tuple[ModelSource, ...] = setting(kinds.TEXT, "config/models.tsv")
+    images: tuple[Photograph, ...] = setting(kinds.TEXT, "config/images.tsv")
+    images_on_error: str = setting(kinds.choice("fail", "skip"), "fail")
+    layers: tuple[str, ...] = setting(kinds.LAYERS, ("auto",))
+    seed: int = setting(kinds.whole(0, LARGEST_SEED), 0)
+    device: str = setting(kinds.choice("auto", "cpu", "cuda", "mps"), "auto")
+    inspect: InspectSettings = InspectSettings()
+    activations: ActivationsSettings = ActivationsSettings()
+    examples: ExamplesSettings = ExamplesSettings()
+    channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
+    dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
+    saliency: SaliencySettings = SaliencySettings()
+    atlas: AtlasSettings = AtlasSettings()
+
+
+SECTIONS = {
+    "inspect": InspectSettings,
+    "activations": ActivationsSettings,
+    "examples": ExamplesSettings,
+    "channels": ChannelsSettings,
+    "dreams": DreamsSettings,
+    "saliency": SaliencySettings,
+    "atlas": AtlasSettings,
+}
+
+
+def load(config: Mapping, base: Path) -> Settings:
+    """The settings that Snakemake's merged `config` means; relative paths refer to the folder `base`.
+
+    Reads the two sample sheets and looks for the files that they name. Raises UserError.
+    """
+    given = kinds.mapping(config, "")
+    top = kinds.kinds_of(Settings)
+    kinds.refuse_unknown(given, [*top, *SECTIONS], "")
+    sections = {name: _read_section(name, given.pop(name, None)) for name in SECTIONS}
+    settings = dataclasses.replace(kinds.read_section(Settings, given, ""), **sections)
+    settings = dataclasses.replace(
+        settings,
+        models=sheets.read_models(Path(base), settings.models),
+        images=sheets.read_images(Path(base), settings.images),
+    )
+    return _check_across(settings)
+
+
+def check_images(settings: Settings) -> tuple[str, ...]:
+    """Look at the header of every photograph; sentences on those that are no photographs.
+
+    Raises UserError instead where `images_on_error` is fail. Slow for large image sets: once per run, not per job.
+    """
+    from konvolut import images  # Pillow is only needed here, and the settings are read again by every job
+
+    complaints = []
+    for photograph in settings.images:
+        try:
+            images.check_header(photograph.path)
+        except UserError as error:
+            complaints.append(f"image {photograph.id!r}: {error}")
+    if complaints and settings.images_on_error == "fail":
+        more = f" (and {len(complaints) - 1} more such images)" if complaints[1:] else ""
+        raise UserError(f"{complaints[0]}{more}; images_on_error: skip leaves such images out")
+    return tuple(complaints)
+
+
+def recipe_kinds(technique: str) -> dict[str, kinds.Kind]:
+    """The keys of a section that choose its recipe and override the recipe's fields, each with its kind."""
+    own = {name: _recipe_kind(name, type_) for name, type_ in RECIPE_FIELDS.items() if name != "name"}
+    return {"recipe": kinds.choice(*recipes.RECIPES[technique]), **own}
+
+
+def _recipe_kind(name: str, type_: type) -> kinds.Kind:
+    if name in RECIPE_KINDS:
+        return RECIPE_KINDS[name]
+    if type_ is str:
+        return kinds.choice(
+            *sorted({getattr(recipe, name) for named in recipes.RECIPES.values() for recipe in named.values()})
+        )
+    return {bool: kinds.SWITCH, int: kinds.whole(0), float: kinds.number_above(0, allow_equal=True)}.get(
+        type_, kinds.TRANSFORMS
+    )
+
+
+def _read_section(name: str, raw: Any) -> Any:
+    section = SECTIONS[name]
+    given = kinds.mapping(raw, name)
+    if name not in recipes.RECIPES:
+        return kinds.read_section(section, given, name)
+    recipe_keys = recipe_kinds(name)
+    kinds.refuse_unknown(given, [*kinds.kinds_of(section), *recipe_keys], name)
+    own = {key: value for key, value in given.items() if key not in recipe_keys}
+    read = kinds.read_section(section, own, name)
+    changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
+    recipe = recipes.named(name, changes.pop("recipe", read.recipe.name), **changes)
+    return dataclasses.replace(read, recipe=recipe)
+
+
+def _check_across(settings: Settings) -> Settings:
+    """Hold what one key says against another; ids of photographs take the place of globs."""
+    if settings.examples.top > settings.examples.keep:
+        raise UserError(
+            f"config: examples.top ({settings.examples.top}) is more than examples.keep ({settings.examples.keep})"
+        )
+    chosen = sheets.choose_photographs(settings.dreams.images, settings.images, "config: dreams.images")
+    return dataclasses.replace(settings, dreams=dataclasses.replace(settings.dreams, images=chosen))
