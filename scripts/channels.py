@@ -2,9 +2,8 @@
 
 from konvolut import job
 
-with job.logged(
-    snakemake.log[0], f"channels {snakemake.wildcards.model} {snakemake.wildcards.layer}", snakemake.threads
-) as progress:
+what = f"channels {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
     from konvolut import channels, shards
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from konvolut.errors import UserError, nearest
 from konvolut.recipes import Recipe
-from konvolut.settings import ModelSource, Photograph
+from konvolut.settings import AtlasSettings, ModelSource, Photograph
 
 # Fields that say where something was written down, not what it is: no reason to compute anything again.
 NOT_IN_JSON = {"sheet_line"}
@@ -77,6 +77,15 @@ class SaliencyShard:
 
 
 @dataclasses.dataclass(frozen=True)
+class AtlasShard:
+    """What pages need beside results; `again` is the command that renders one unit again, with {channel} in it."""
+
+    photographs: tuple[Photograph, ...]
+    settings: AtlasSettings
+    again: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class LayerSpec:
     """One row of the census as the techniques need it; sizes of the feature map in cells, fields in pixels."""
 
@@ -136,5 +145,5 @@ def _build(kind, value):
             return tuple(_build(item, part) for item, part in zip(items, value, strict=True))
         return tuple(_build(items[0] if items else object, part) for part in value)
     if isinstance(kind, types.UnionType) or kind in (object, typing.Any):
-        return tuple(map(lambda part: _build(object, part), value)) if isinstance(value, list) else value
+        return tuple(_build(object, part) for part in value) if isinstance(value, list) else value
     return value

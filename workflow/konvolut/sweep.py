@@ -71,6 +71,14 @@ class Sweep:
         path = self.model[wildcards.model].weights_path
         return [str(path)] if path else []
 
+    def told_atlas(self, wildcards) -> str:
+        """A parameter function: what a page needs beside results, as JSON."""
+        again = ""
+        if hasattr(wildcards, "layer"):
+            again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
+            again = again.format(model=wildcards.model, layer=wildcards.layer)
+        return shards.to_json(shards.AtlasShard(self.settings.images, self.settings.atlas, again))
+
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""
         return functools.partial(self._told, technique)
@@ -84,7 +92,7 @@ class Sweep:
             facts["device"] = self.settings.device
         if technique in ("channels", "dreams"):
             facts |= {"layer": wildcards.layer, "recipe": section.recipe, "seed": self.settings.seed}
-            facts["channels"] = plan.parse_channels(self._shard(technique, wildcards)["channels"])
+            facts["channels"] = self._channels(technique, wildcards)
         kind = SHARDS[technique]
         names = set(kind.__dataclass_fields__) - set(facts)
         if technique == "activations":
@@ -105,11 +113,13 @@ class Sweep:
         rows = _cached_plan(path, path.stat().st_mtime_ns)
         return rows[rows["technique"] == technique]
 
-    def _shard(self, technique: str, wildcards) -> dict:
+    def _channels(self, technique: str, wildcards) -> tuple[int, ...]:
+        """The channels of a shard of the plan; of any other range that somebody asks for, all from first to last."""
+        first, last = int(wildcards.first), int(wildcards.last)
         rows = self._rows(technique)
-        same = (rows["model"] == wildcards.model) & (rows["layer"] == wildcards.layer)
-        same &= (rows["first"] == int(wildcards.first)) & (rows["last"] == int(wildcards.last))
-        return rows[same].iloc[0].to_dict()
+        rows = rows[(rows["model"] == wildcards.model) & (rows["layer"] == wildcards.layer)]
+        rows = rows[(rows["first"] == first) & (rows["last"] == last)]
+        return plan.parse_channels(rows.iloc[0]["channels"]) if len(rows) else tuple(range(first, last + 1))
 
 
 @functools.lru_cache(maxsize=2)

@@ -1,4 +1,97 @@
 """
 INPUTS:  every result of the sweep
-OUTPUTS: the gallery: one page per layer (with all its units), model and photograph, the front page
+OUTPUTS: the gallery: a page per layer (with all its units), per model and per photograph, and the front page
 """
+
+
+rule atlas_layer:
+    input:
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        examples="results/{model}/examples.h5",
+        activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
+        channels=sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
+        dreams=sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
+    output:
+        html="results/atlas/{model}/{layer}.html",
+        folder=directory("results/atlas/{model}/{layer}"),
+    log:
+        "results/logs/atlas_layer/{model}/{layer}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        shard=sweep.told_atlas,
+        code=code_digest("atlas.write"),
+    script:
+        "../../scripts/atlas_layer.py"
+
+
+rule atlas_model:
+    input:
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
+    output:
+        html="results/atlas/{model}/index.html",
+        summary="results/atlas/{model}/summary.json",
+        names="results/atlas/{model}/layers.js",
+    log:
+        "results/logs/atlas_model/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        shard=sweep.told_atlas,
+        code=code_digest("atlas.write"),
+    script:
+        "../../scripts/atlas_model.py"
+
+
+rule atlas_images:
+    input:
+        photographs=sweep.photographs("atlas"),
+        layers=collect("results/{model}/layers.csv", model=sweep.model),
+        identity=collect("results/{model}/model.json", model=sweep.model),
+        examples=collect("results/{model}/examples.h5", model=sweep.model),
+        activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
+        saliency=sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
+        folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
+    output:
+        directory("results/atlas/images"),
+    log:
+        "results/logs/atlas_images.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        shard=sweep.told_atlas,
+        code=code_digest("atlas.write"),
+    script:
+        "../../scripts/atlas_images.py"
+
+
+rule atlas:
+    input:
+        models=collect("results/atlas/{model}/index.html", model=sweep.model),
+        images="results/atlas/images",
+    output:
+        index="results/atlas/index.html",
+        about="results/atlas/about.html",
+        manifest="results/atlas/manifest.json",
+        assets=directory("results/atlas/assets"),
+    log:
+        "results/logs/atlas.log",
+    conda:
+        "../envs/konvolut.yaml"
+    params:
+        shard=sweep.told_atlas,
+        code=code_digest("atlas.write"),
+    script:
+        "../../scripts/atlas.py"

@@ -1,0 +1,17 @@
+"""Entry point of the rule `atlas`: the front page, the page about the atlas, the manifest and the assets."""
+
+from pathlib import Path
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], "atlas"):
+    from konvolut import shards
+    from konvolut.atlas import model, write
+
+    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    inputs = model.FrontInputs(
+        models=tuple(Path(page).parent for page in snakemake.input.models),
+        photographs=shard.photographs,
+        settings=shard.settings,
+    )
+    write.front_page(inputs, Path(snakemake.output.index).parent)

@@ -1,0 +1,20 @@
+"""Entry point of the rule `atlas_images`: the pages of the photographs."""
+
+from pathlib import Path
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], "atlas images"):
+    from konvolut import shards
+    from konvolut.atlas import model, write
+
+    found = snakemake.input
+    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    models = []
+    for identity, census, examples in zip(found.identity, found.layers, found.examples, strict=True):
+        home = Path(identity).parent
+        own = {name: tuple(p for p in found[name] if home in Path(p).parents) for name in ("activations", "saliency")}
+        layers = tuple((Path(p).name, Path(p)) for p in found.folders if Path(p).parent.name == home.name)
+        models.append(model.ImageModel(identity, census, layers=layers, examples=examples, **own))
+    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings)
+    write.image_pages(inputs, Path(snakemake.output[0]))

@@ -1,0 +1,22 @@
+"""Entry point of the rule `atlas_layer`: the page of one layer with all its units."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake.wildcards.layer}"):
+    from konvolut import shards
+    from konvolut.atlas import model, write
+
+    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    inputs = model.LayerInputs(
+        model_json=snakemake.input.identity,
+        census_csv=snakemake.input.layers,
+        layer=snakemake.wildcards.layer,
+        photographs=shard.photographs,
+        settings=shard.settings,
+        channels=tuple(snakemake.input.channels),
+        dreams=tuple(snakemake.input.dreams),
+        activations=tuple(snakemake.input.activations),
+        examples=snakemake.input.examples,
+        again=shard.again,
+    )
+    write.layer_pages(inputs, snakemake.output.html, snakemake.output.folder)

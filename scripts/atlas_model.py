@@ -1,0 +1,18 @@
+"""Entry point of the rule `atlas_model`: the page of one model, from its layers' folders."""
+
+from pathlib import Path
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model}"):
+    from konvolut import shards
+    from konvolut.atlas import model, write
+
+    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    inputs = model.ModelInputs(
+        model_json=snakemake.input.identity,
+        census_csv=snakemake.input.layers,
+        layers=tuple((Path(folder).name, Path(folder)) for folder in snakemake.input.folders),
+        settings=shard.settings,
+    )
+    write.model_page(inputs, Path(snakemake.output.html))

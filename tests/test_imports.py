@@ -1,0 +1,87 @@
+"""Imports point one way, and each outside library has one owner; read off the syntax trees."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from konvolut import provenance
+
+PACKAGE = Path(provenance.__file__).parent
+MODULES = sorted(
+    str(path.relative_to(PACKAGE).with_suffix("")).replace("/", ".")
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+# Who may import what: the only door to each library.
+OWNERS = {
+    "timm": {"models"},
+    "PIL": {"images"},
+    "h5py": {"store"},
+    "hdf5plugin": {"store"},
+    "jinja2": {"atlas.pages"},
+    "captum": {"saliency"},
+}
+# These are read by the Snakefile in every job, or build pages: torch would cost seconds.
+WITHOUT_TORCH = ["settings", "plan", "sweep", "shards", "provenance", "recipes", "store", "images", "examples", "job"]
+WITHOUT_TORCH += [name for name in MODULES if name.startswith("atlas.")]
+
+# From the bottom up; a module may import from its own row and the rows above it.
+ROWS = [
+    {"errors", "provenance", "recipes", "images", "kinds", "sheets"},
+    {"settings", "store"},
+    {"shards"},
+    {"plan", "job"},
+    {"sweep", "models", "parameters", "transforms"},
+    {"record"},
+    {"receptive", "objectives"},
+    {"census", "ascent"},
+    {"inspection", "activations", "examples", "channels", "dreams", "saliency"},
+]
+
+
+def libraries(module: str) -> set[str]:
+    tree = ast.parse(provenance._source(module))
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize(("library", "owners"), OWNERS.items(), ids=OWNERS)
+def test_a_library_has_one_owner(library, owners):
+    assert {module for module in MODULES if library in libraries(module)} <= owners
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_what_the_snakefile_and_the_pages_need_is_free_of_torch(module):
+    closure = provenance._closure((module,))
+    heavy = {name for name in closure if libraries(name) & {"torch", "timm", "captum", "torchvision"}}
+    assert not heavy
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_point_one_way(module):
+    row_of = {name: index for index, row in enumerate(ROWS) for name in row}
+    if module.startswith("atlas."):
+        forbidden = {"models", "ascent", "channels", "dreams", "saliency", "sweep"}
+        assert not forbidden & set(provenance.imports_of(module))
+        return
+    assert module in row_of, f"say in ROWS where {module} belongs"
+    for imported in provenance.imports_of(module):
+        assert row_of[imported] <= row_of[module], f"{module} imports {imported}"
+
+
+def test_no_module_imports_itself_in_a_circle():
+    for module in MODULES:
+        below = provenance._closure(provenance.imports_of(module))
+        assert module not in below, f"{module} is imported by what it imports"
+
+
+def test_only_one_module_knows_a_configuration_key():
+    readers = {module for module in MODULES if "config[" in provenance._source(module)}
+    assert readers <= {"settings"}

@@ -1,0 +1,151 @@
+"""The plan: which layers and channels are meant, and that shards cover them once each."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from konvolut import plan, settings, shards
+from konvolut.errors import UserError
+from konvolut.settings import Channels
+
+ROOT = Path(__file__).parents[1]
+
+
+def census_rows(channels=(8, 24, 40, 10)):
+    names = ["stem", "blocks.0.conv", "blocks.1.conv", "classifier"]
+    rows = [
+        {"layer": name, "channels": count, "auto": name != "blocks.0.conv", "refused": "", "flops": 1e6 * (i + 1)}
+        for i, (name, count) in enumerate(zip(names, channels, strict=True))
+    ]
+    rows.append({"layer": "blocks", "channels": 0, "auto": False, "refused": "returns a tuple", "flops": 0.0})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture
+def census():
+    return census_rows()
+
+
+@pytest.mark.parametrize(
+    ("globs", "expected"),
+    [
+        (("auto",), ["stem", "blocks.1.conv", "classifier"]),
+        (("all",), ["stem", "blocks.0.conv", "blocks.1.conv", "classifier"]),
+        (("blocks.*.conv",), ["blocks.0.conv", "blocks.1.conv"]),
+        (("classifier", "stem"), ["stem", "classifier"]),
+        (("stem", "st*"), ["stem"]),
+    ],
+)
+def test_globs_name_layers_in_the_order_of_the_network(census, globs, expected):
+    assert plan.resolve_layers(globs, census, "channels", "m") == expected
+
+
+def test_an_unknown_layer_gets_the_nearest_one(census):
+    with pytest.raises(UserError, match=r"channels: layers: 'block.0.conv' matches no layer.*'blocks.0.conv'"):
+        plan.resolve_layers(("block.0.conv",), census, "channels", "m")
+
+
+def test_a_layer_without_units_is_refused_with_its_reason(census):
+    with pytest.raises(UserError, match="'blocks' of model 'm' has no units: returns a tuple"):
+        plan.resolve_layers(("blocks",), census, "channels", "m")
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        (Channels("all"), list(range(10))),
+        (Channels("first", 3), [0, 1, 2]),
+        (Channels("first", 99), list(range(10))),
+        (Channels("numbers", 0, (7, 2, 2)), [2, 7]),
+    ],
+)
+def test_selectors_name_channels(selector, expected):
+    assert plan.resolve_channels(selector, 10, 1, "here") == expected
+
+
+def test_random_channels_differ_by_seed_and_come_back():
+    draw = [plan.resolve_channels(Channels("random", 16), 1000, seed, "here") for seed in (1, 1, 2)]
+    assert draw[0] == draw[1] != draw[2]
+    assert len(set(draw[0])) == 16
+    assert draw[0] == sorted(draw[0])
+
+
+def test_a_channel_out_of_range_is_refused_with_what_is_possible():
+    with pytest.raises(UserError, match="here: channel 10 is out of range, possible are 0 to 9"):
+        plan.resolve_channels(Channels("numbers", 0, (3, 10)), 10, 1, "here")
+
+
+@pytest.mark.parametrize("channels", [[], [0], [0, 1, 2], [0, 2, 3, 9], [5, 6, 100]])
+def test_channel_lists_survive_the_table(channels):
+    assert list(plan.parse_channels(plan.format_channels(channels))) == channels
+
+
+@pytest.fixture
+def wanted():
+    import yaml
+
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return settings.load(config, ROOT)
+
+
+@pytest.fixture
+def planned(wanted, census, tmp_path):
+    census.to_csv(tmp_path / "layers.csv", index=False)
+    return plan.make_plan(wanted, {model.key: tmp_path / "layers.csv" for model in wanted.models})
+
+
+@pytest.mark.parametrize("technique", ["channels", "dreams"])
+def test_shards_cover_every_unit_once(wanted, planned, technique):
+    rows = planned[planned["technique"] == technique]
+    assert len(rows)
+    for _, layer in rows.groupby("layer"):
+        channels = [number for text in layer["channels"] for number in plan.parse_channels(text)]
+        assert len(channels) == len(set(channels))
+        assert list(layer["first"]) == [plan.parse_channels(text)[0] for text in layer["channels"]]
+
+
+@pytest.mark.parametrize("technique", ["activations", "saliency"])
+def test_shards_cover_every_photograph_once(wanted, planned, technique):
+    rows = planned[planned["technique"] == technique]
+    covered = [n for row in rows.itertuples() for n in range(row.first, row.last + 1)]
+    assert covered == list(range(len(wanted.images)))
+
+
+def test_the_plan_survives_its_file(planned, tmp_path):
+    planned.to_csv(tmp_path / "plan.tsv", sep="\t", index=False)
+    pd.testing.assert_frame_equal(plan.read_plan(tmp_path / "plan.tsv"), planned, check_dtype=False)
+
+
+def test_a_shard_survives_its_json(wanted):
+    shard = shards.DreamsShard(
+        model=wanted.models[0],
+        layer="blocks.1",
+        channels=(1, 5),
+        photographs=wanted.images[:2],
+        recipe=wanted.dreams.recipe,
+        longest_side_px=320,
+        seed=3,
+        device="cpu",
+    )
+    back = shards.from_json(shards.DreamsShard, shards.to_json(shard))
+    assert dataclasses.replace(back, model=shard.model, photographs=shard.photographs) == shard
+    assert back.photographs[1].path == shard.photographs[1].path
+    assert back.model.timm_name == shard.model.timm_name
+
+
+def test_settings_survive_their_json(wanted):
+    text = shards.to_json(wanted)
+    assert shards.to_json(shards.from_json(settings.Settings, text)) == text
+
+
+def test_json_is_canonical(wanted):
+    text = shards.to_json(wanted)
+    assert text == json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
+
+
+def test_where_a_model_stands_in_its_sheet_is_no_part_of_it(wanted):
+    moved = dataclasses.replace(wanted.models[0], sheet_line=99)
+    assert shards.to_json(moved) == shards.to_json(wanted.models[0])

@@ -1,0 +1,283 @@
+"""Real Snakemake runs of a tiny sweep: two small networks' worth of every rule, in a folder of its own."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import h5py
+import numpy as np
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+PHOTOGRAPHS = ("chelsea", "coffee", "rocket")
+LAYERS = ["conv_stem", "blocks.1.0", "classifier"]
+MINUTES_PER_RUN = 5
+
+CONFIG = {
+    "models": "models.tsv",
+    "images": "images.tsv",
+    "layers": LAYERS,
+    "device": "cpu",
+    "channels": {"channels": "first:3", "steps": 4, "keep_every": 2, "size_px": 64},
+    "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4, "keep_every": 2},
+}
+
+
+def write_sweep(folder: Path, config: dict, models: str = "", images: str = "") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "models.tsv").write_text(models or "id\ttimm\tweights\ntiny\ttest_efficientnet\trandom:1\n")
+    rows = [f"{name}\tpackage:skimage/data/{name}.{'jpg' if name == 'rocket' else 'png'}" for name in PHOTOGRAPHS]
+    (folder / "images.tsv").write_text(images or "id\tpath\n" + "\n".join(rows) + "\n")
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
+    command += ["--workflow-profile", ROOT / "config/profiles/local", "--configfile", folder / "config.yaml"]
+    return subprocess.run(
+        [*map(str, command), *arguments], capture_output=True, text=True, timeout=60 * MINUTES_PER_RUN, check=False
+    )
+
+
+def jobs_of(folder: Path, *arguments: str) -> dict[str, int]:
+    """How many jobs of each rule Snakemake would run."""
+    run = snakemake(folder, "--dry-run", "--quiet", "host", "reason", "--", *arguments)
+    assert run.returncode == 0, run.stderr + run.stdout
+    table = re.search(r"^job\s+count\n-+\s+-+\n(.*?)\ntotal", run.stdout + run.stderr, re.MULTILINE | re.DOTALL)
+    return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a finished tiny sweep; copy it before changing anything."""
+    folder = tmp_path_factory.mktemp("sweep")
+    write_sweep(folder, CONFIG)
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stderr + run.stdout
+    return folder
+
+
+@pytest.fixture
+def sweep(finished, tmp_path):
+    """A copy of the finished sweep to be changed."""
+    shutil.copytree(finished, tmp_path / "sweep", copy_function=shutil.copy2)
+    return tmp_path / "sweep"
+
+
+def change(folder: Path, **sections) -> None:
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    for name, value in sections.items():
+        config[name] = {**config.get(name, {}), **value} if isinstance(value, dict) else value
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """A digest of what each result holds: the datasets and attributes of an HDF5 file, the bytes of any other."""
+    found = {}
+    for path in sorted((folder / "results").rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.suffix == ".h5":
+            found[name] = _hdf5_digest(path)
+        elif path.is_file() and "results/logs" not in name:
+            found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return found
+
+
+def _hdf5_digest(path: Path) -> str:
+    digest = hashlib.sha256()
+
+    def add(name, item):
+        digest.update(name.encode() + repr(sorted(item.attrs.items())).encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(str(item.dtype).encode() + str(item.shape).encode())
+            values = item[()]
+            digest.update(repr(values.tolist()).encode() if values.dtype == object else np.ascontiguousarray(values))
+
+    with h5py.File(path) as file:
+        digest.update(repr(sorted(file.attrs.items())).encode())
+        file.visititems(add)
+    return digest.hexdigest()
+
+
+class Links(HTMLParser):
+    """Every file that a page refers to."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attrs):
+        self.found += [value for name, value in attrs if name in ("href", "src") and value]
+
+
+def test_every_rule_leaves_its_results(finished):
+    results = finished / "results"
+    expected = ["plan.tsv", "tiny/layers.csv", "tiny/model.json", "tiny/activations/0-2.h5", "tiny/examples.h5"]
+    expected += ["tiny/saliency/0-2.h5", "atlas/index.html", "atlas/tiny/index.html", "atlas/images/index.html"]
+    expected += [f"tiny/channels/{layer}/0-2.h5" for layer in LAYERS] + [
+        f"tiny/dreams/{layer}/1-1.h5" for layer in LAYERS
+    ]
+    expected += [f"atlas/tiny/{layer}.html" for layer in LAYERS]
+    assert [name for name in expected if not (results / name).exists()] == []
+
+
+def test_every_link_of_every_page_leads_somewhere(finished):
+    atlas = finished / "results/atlas"
+    dead = []
+    for page in atlas.rglob("*.html"):
+        links = Links()
+        links.feed(page.read_text())
+        for link in links.found:
+            address = urlsplit(link)
+            if address.scheme or address.netloc:
+                dead.append((page.name, link, "leaves the folder"))
+            elif address.path and not (page.parent / unquote(address.path)).exists():
+                dead.append((page.name, link, "is not there"))
+    assert dead == []
+
+
+def test_every_result_carries_its_passport(finished):
+    for path in (finished / "results/tiny").rglob("*.h5"):
+        with h5py.File(path) as file:
+            passport = yaml.safe_load(file.attrs["passport"])
+        assert passport["versions"]["torch"], path
+        assert re.fullmatch("[0-9a-f]{64}", passport["weights_sha256"]), path
+        assert passport["timm_name"] == "test_efficientnet", path
+        assert not {"time", "date", "host", "hostname"} & passport.keys(), path
+
+
+def test_nothing_is_left_of_unfinished_files(finished):
+    assert [path for path in (finished / "results").rglob("*") if path.suffix in (".tmp", ".part")] == []
+
+
+def test_a_second_run_does_nothing_and_says_so(sweep):
+    run = snakemake(sweep)
+    assert run.returncode == 0
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_the_same_sweep_gives_the_same_bytes(finished, tmp_path):
+    write_sweep(tmp_path / "again", CONFIG)
+    assert snakemake(tmp_path / "again").returncode == 0
+    assert contents(tmp_path / "again") == contents(finished)
+
+
+def test_a_changed_recipe_runs_its_technique_and_the_pages_again(sweep):
+    change(sweep, channels={"steps": 5})
+    jobs = jobs_of(sweep)
+    assert jobs.keys() == {"all", "plan"}, "the plan comes first; what follows is known when it is there"
+    assert snakemake(sweep, "--until", "plan").returncode == 0
+    jobs = jobs_of(sweep)
+    assert jobs["channels"] == len(LAYERS)
+    assert jobs["atlas_layer"] == len(LAYERS)
+    assert not {"inspect", "activations", "examples", "dreams", "saliency"} & jobs.keys()
+
+
+def test_the_order_of_keys_and_touched_files_run_nothing_again(sweep):
+    config = yaml.safe_load((sweep / "config.yaml").read_text())
+    (sweep / "config.yaml").write_text(yaml.safe_dump(dict(reversed(config.items())), sort_keys=False))
+    for path in (sweep / "config.yaml", sweep / "models.tsv", sweep / "results/tiny/layers.csv"):
+        os.utime(path)
+    assert jobs_of(sweep) == {}
+
+
+def test_a_result_that_is_gone_is_made_again_the_same(sweep):
+    before = contents(sweep)
+    (sweep / "results/tiny/channels/blocks.1.0/0-2.h5").unlink()
+    shutil.rmtree(sweep / "results/atlas/tiny/classifier")
+    assert snakemake(sweep).returncode == 0
+    assert contents(sweep) == before
+
+
+def test_results_of_an_older_configuration_do_not_get_into_the_atlas(sweep):
+    change(sweep, layers=LAYERS[:2])
+    assert snakemake(sweep).returncode == 0
+    page = (sweep / "results/atlas/tiny/index.html").read_text()
+    assert "blocks.1.0.html" in page
+    assert "classifier.html" not in page
+
+
+def test_any_unit_can_be_made_again_by_its_name(sweep):
+    run = snakemake(sweep, "--", "results/tiny/channels/blocks.1.0/1-1.h5")
+    assert run.returncode == 0, run.stderr
+    with h5py.File(sweep / "results/tiny/channels/blocks.1.0/1-1.h5") as one:
+        alone = one["pictures/noise/picture"][0].astype(int)
+    with h5py.File(sweep / "results/tiny/channels/blocks.1.0/0-2.h5") as three:
+        together = three["pictures/noise/picture"][1].astype(int)
+    assert np.abs(alone - together).max() <= 2
+
+
+MISTAKES = {
+    "an unknown key": ({"chanels": {}}, {}, r"chanels.*nearest.*channels"),
+    "an unknown key of a section": ({"channels": {"step": 4}}, {}, r"channels.*step.*nearest.*steps"),
+    "a wrong type": ({"channels": {"steps": "many"}}, {}, r"channels\.steps must be"),
+    "an unknown layer": ({"layers": ["blocks.1.O"]}, {}, r"blocks\.1\.O.*nearest.*blocks\.1\.0"),
+    "a channel out of range": ({"channels": {"channels": [9999], "steps": 1}}, {}, r"channel 9999 is out of range"),
+    "an unknown model": (
+        {},
+        {"models": "id\ttimm\tweights\na\ttest_eficientnet\trandom:1\n"},
+        r"nearest.*test_efficientnet",
+    ),
+    "pretrained without network": (
+        {},
+        {"models": "id\ttimm\tweights\na\ttest_efficientnet\tpretrained\n"},
+        r"could not be had.*file:PATH",
+    ),
+    "an image that is not there": ({}, {"images": "id\tpath\na\tnowhere.png\n"}, r"images.*line 2.*nowhere\.png"),
+    "two images of one id": (
+        {},
+        {"images": "id\tpath\na\tpackage:skimage/data/coffee.png\na\tpackage:skimage/data/chelsea.png\n"},
+        r"'a'.*(twice|again|already)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "sheets", "sentence"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_gets_one_sentence_and_status_1(tmp_path, changes, sheets, sentence):
+    write_sweep(tmp_path, {**CONFIG, **changes}, **sheets)
+    run = snakemake(tmp_path)
+    assert run.returncode == 1
+    said = run.stdout + run.stderr
+    assert re.search(sentence, said), said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "results").glob("*/channels")), "nothing was computed"
+
+
+def test_weights_that_do_not_fit_are_named(tmp_path):
+    import torch
+
+    torch.save({"conv_stem.weight": torch.zeros(3)}, tmp_path / "weights.pth")
+    write_sweep(tmp_path, CONFIG, models="id\ttimm\tweights\na\ttest_efficientnet\tfile:weights.pth\n")
+    run = snakemake(tmp_path)
+    assert run.returncode == 1
+    assert "the weights do not fit the model" in run.stdout + run.stderr
+
+
+def test_a_full_disk_is_named_and_nothing_finished_is_lost(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", disk], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here (needs root)")
+    try:
+        write_sweep(tmp_path / "sweep", CONFIG)
+        (tmp_path / "sweep/results").mkdir()
+        (disk / "results").mkdir()
+        (tmp_path / "sweep/results/tiny").symlink_to(disk / "results")
+        run = snakemake(tmp_path / "sweep")
+        assert run.returncode == 1
+        assert "free some space and run the same command" in run.stdout + run.stderr
+        subprocess.run(["mount", "-o", "remount,size=100m", disk], check=True)
+        run = snakemake(tmp_path / "sweep")
+        assert run.returncode == 0, run.stderr
+    finally:
+        subprocess.run(["umount", "-l", disk], check=False)
