@@ -1,0 +1,249 @@
+"""Photographs and pictures: files and encoded bytes <-> arrays (height, width, 3) of uint8; the only door to Pillow.
+
+No torch here. Every encoder is deterministic: the same array gives the same bytes.
+"""
+
+import io
+import math
+import os
+import secrets
+from pathlib import Path
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps
+
+from konvolut.errors import UserError, nearest
+
+# What a side of less says nothing about; a picture of one pixel is most often a placeholder of a web page.
+SHORTEST_SIDE_PX = 2
+LARGEST_16_BIT, LARGEST_8_BIT = 65535, 255
+WHITE = (255, 255, 255, 255)
+# round(255 * mean) of ImageNet's mean, with which timm pads unless told otherwise.
+IMAGENET_GREY = (124, 116, 104)
+INTERPOLATIONS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "box": Image.Resampling.BOX,
+    "hamming": Image.Resampling.HAMMING,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+CROP_MODES = ("center", "squash", "border")
+# The share of the photograph in an overlay, as the lab notebook's cv2.addWeighted has it.
+PHOTO_SHARE = 0.15
+# 17 of the 256 colours of matplotlib's "inferno" (van der Walt and Smith 2015, CC0), evenly spaced from first to last.
+INFERNO = """
+    000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754
+    d04545 e35933 f1711f f98c0a fcaa0f f9c932 f2e865 fcffa4
+"""
+
+Box = tuple[float, float, float, float]
+
+
+def read(path: str | Path) -> np.ndarray:
+    """A photograph as it is seen: upright, (H, W, 3) uint8.
+
+    16-bit grey is scaled to 8 bits, alpha lies on white, of an animation comes the first frame, CMYK, palette and
+    grey become RGB. Raises UserError naming a file that is missing, no image, cut off, or too small.
+    """
+    with _opened(path) as image:
+        _check_size(image, path)
+        try:
+            image.load()
+            return np.asarray(_as_rgb(_turned_upright(image), path))
+        # Pillow's decoders raise what they like on broken bytes: OSError, SyntaxError, struct.error, IndexError, ...
+        except Exception as error:
+            if isinstance(error, MemoryError | UserError):
+                raise
+            raise UserError(f"{path} cannot be decoded, it is cut off, damaged or unusual: {_reason(error)}") from error
+
+
+def check_header(path: str | Path) -> None:
+    """Raise UserError if the file's first bytes already tell that it is no photograph; decodes nothing."""
+    with _opened(path) as image:
+        _check_size(image, path)
+
+
+def fit(
+    photo: np.ndarray,
+    size_hw: tuple[int, int],
+    crop_pct: float = 0.875,
+    interpolation: str = "bicubic",
+    crop_mode: str = "center",
+    fill: tuple[int, int, int] = IMAGENET_GREY,
+) -> tuple[np.ndarray, Box]:
+    """What a model sees of a photograph, bit for bit as timm's evaluation transform makes it, and where that lies.
+
+    Returns (h, w, 3) uint8 and the box (left, top, right, bottom) in fractions of the photograph; the box reaches
+    beyond 0..1 where padding was added (grey of `fill` for crop_mode border, black otherwise).
+    """
+    for word, possible in ((interpolation, INTERPOLATIONS), (crop_mode, CROP_MODES)):
+        if word not in possible:
+            raise UserError(f"resizing: {word!r} is none of {', '.join(possible)}{nearest(word, possible)}")
+    height, width = photo.shape[:2]
+    resized_h, resized_w = _resized_hw((height, width), [math.floor(side / crop_pct) for side in size_hw], crop_mode)
+    resized = Image.fromarray(photo).resize((resized_w, resized_h), INTERPOLATIONS[interpolation])
+    left, top = _offset(resized_w, size_hw[1]), _offset(resized_h, size_hw[0])
+    seen = _cropped(np.asarray(resized), left, top, size_hw, fill if crop_mode == "border" else (0, 0, 0))
+    right, bottom = left + size_hw[1], top + size_hw[0]
+    return seen, (left / resized_w, top / resized_h, right / resized_w, bottom / resized_h)
+
+
+def shrink(photo: np.ndarray, longest_px: int) -> np.ndarray:
+    """The photograph with no side above `longest_px`, its aspect kept; never enlarged."""
+    height, width = photo.shape[:2]
+    scale = longest_px / max(height, width)
+    if scale >= 1:
+        return photo
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
+
+
+def encode_webp(picture: np.ndarray, quality: int) -> bytes:
+    """A picture (H, W, 3) or (H, W) of uint8 as lossy WebP, `quality` 0..100."""
+    return _encoded(picture, "WEBP", quality=quality, method=4)
+
+
+def encode_png(picture: np.ndarray) -> bytes:
+    """A picture (H, W, 3) or (H, W) of uint8 as PNG."""
+    return _encoded(picture, "PNG", compress_level=6)
+
+
+def write_webp(path: str | Path, picture: np.ndarray, quality: int) -> None:
+    """Write encode_webp's bytes; the file appears whole or not at all."""
+    _write_whole(Path(path), encode_webp(picture, quality))
+
+
+def write_png(path: str | Path, picture: np.ndarray) -> None:
+    """Write encode_png's bytes; the file appears whole or not at all."""
+    _write_whole(Path(path), encode_png(picture))
+
+
+def decode(data: bytes) -> np.ndarray:
+    """The picture (H, W, 3) uint8 of bytes that one of the encoders made."""
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def colour_map(map01: np.ndarray) -> np.ndarray:
+    """A map (H, W) of 0..1 in the colours of inferno, (H, W, 3) uint8; values beyond are clipped, NaN counts as 0."""
+    stops = np.array([list(bytes.fromhex(colour)) for colour in INFERNO.split()], dtype=np.float64)
+    position = _clipped(map01) * (len(stops) - 1)
+    below = np.minimum(position.astype(int), len(stops) - 2)
+    share = (position - below)[..., None]
+    return np.rint(stops[below] * (1 - share) + stops[below + 1] * share).astype(np.uint8)
+
+
+def overlay(
+    photo: np.ndarray, map01: np.ndarray, photo_share: float = PHOTO_SHARE, coloured: bool = True
+) -> np.ndarray:
+    """A map (H, W) of 0..1 over its photograph (H, W, 3): photo_share * photo + (1 - photo_share) * map, uint8.
+
+    The map is in colours, or in greys as in the lab notebook.
+    """
+    greys = np.repeat(np.rint(_clipped(map01) * LARGEST_8_BIT)[..., None], 3, axis=-1)
+    over = colour_map(map01) if coloured else greys
+    return np.rint(photo_share * photo.astype(np.float64) + (1 - photo_share) * over).astype(np.uint8)
+
+
+def _opened(path: str | Path) -> Image.Image:
+    try:
+        return Image.open(path)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except Image.DecompressionBombError:
+        raise UserError(f"{path} has more than {2 * Image.MAX_IMAGE_PIXELS:,} pixels: make it smaller") from None
+    # An image whose header is broken makes its plugin raise what it likes; Pillow itself raises OSErrors.
+    except Exception as error:
+        is_empty = os.path.isfile(path) and os.path.getsize(path) == 0
+        what = "is empty (0 bytes)" if is_empty else "is no image that can be read"
+        raise UserError(f"{path} {what}: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "its first bytes are those of no known format"
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def _check_size(image: Image.Image, path: str | Path) -> None:
+    if min(image.size) < SHORTEST_SIDE_PX:
+        width, height = image.size
+        raise UserError(f"{path} is {width} x {height} px: too small, a side needs {SHORTEST_SIDE_PX} px at least")
+
+
+def _turned_upright(image: Image.Image) -> Image.Image:
+    """The image as its EXIF orientation wants it seen; a damaged EXIF block wants nothing."""
+    try:
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+    except Exception:
+        return image
+    return ImageOps.exif_transpose(image) if turned else image
+
+
+def _as_rgb(image: Image.Image, path: str | Path) -> Image.Image:
+    # ASSUME: embedded colour profiles say nothing, as in timm's and torchvision's loaders, so that a network sees the
+    # numbers that it was trained on; a Display P3 photograph looks slightly pale.
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_scaled_to_8_bit(np.asarray(image), path)).convert("RGB")
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", clear.size, WHITE), clear).convert("RGB")
+    return image.convert("RGB")
+
+
+def _scaled_to_8_bit(values: np.ndarray, path: str | Path) -> np.ndarray:
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > LARGEST_16_BIT:
+        raise UserError(
+            f"{path}: its pixels are numbers without an agreed white: save it with 8 or 16 bits per channel"
+        )
+    return np.rint(values / LARGEST_16_BIT * LARGEST_8_BIT).astype(np.uint8)
+
+
+def _resized_hw(photo_hw: tuple[int, int], scale_hw: list[int], crop_mode: str) -> tuple[int, int]:
+    """The size (h, w) to which timm scales a photograph before it crops; scale_hw = size / crop_pct, rounded down."""
+    if crop_mode == "squash":
+        return scale_hw[0], scale_hw[1]
+    if crop_mode == "center" and scale_hw[0] == scale_hw[1]:
+        # torchvision's Resize to one number truncates the longer side, timm's ResizeKeepRatio rounds both.
+        short = min(photo_hw)
+        return tuple(scale_hw[0] if side == short else int(scale_hw[0] * side / short) for side in photo_hw)
+    ratios = [side / wanted for side, wanted in zip(photo_hw, scale_hw, strict=True)]
+    ratio = max(ratios) if crop_mode == "border" else min(ratios)
+    return round(photo_hw[0] / ratio), round(photo_hw[1] / ratio)
+
+
+def _offset(resized: int, wanted: int) -> int:
+    """Where the crop begins; negative where it is wider than the picture (the odd pixel of padding goes to the end)."""
+    return round((resized - wanted) / 2) if resized >= wanted else -((wanted - resized) // 2)
+
+
+def _cropped(
+    picture: np.ndarray, left: int, top: int, size_hw: tuple[int, int], fill: tuple[int, int, int]
+) -> np.ndarray:
+    height, width = size_hw
+    seen = np.empty((height, width, 3), np.uint8)
+    seen[:] = fill
+    inside = picture[max(top, 0) : top + height, max(left, 0) : left + width]
+    row, column = max(-top, 0), max(-left, 0)
+    seen[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+    return seen
+
+
+def _clipped(map01: np.ndarray) -> np.ndarray:
+    return np.clip(np.nan_to_num(np.asarray(map01, dtype=np.float64), nan=0.0), 0, 1)
+
+
+def _encoded(picture: np.ndarray, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(picture)).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
