@@ -106,17 +106,25 @@ def words_among(*possible: str) -> Kind:
     return Kind(f"a list of {', '.join(possible)}", schema, read)
 
 
+def pairs(*names: str) -> Kind:
+    """A list of pairs of a name and a number, in their order; a name may stand twice."""
+
+    def is_pair(pair: Any) -> bool:
+        right = isinstance(pair, list) and [type(part) for part in pair] in ([str, int], [str, float])
+        return right and pair[0] in names and pair[1] >= 0
+
+    def read(value: Any) -> tuple[tuple[str, float], ...] | None:
+        fine = isinstance(value, list) and all(map(is_pair, value))
+        return tuple((name, float(amount)) for name, amount in value) if fine else None
+
+    pair = {"prefixItems": [{"enum": list(names)}, {"type": "number", "minimum": 0}], "minItems": 2, "items": False}
+    words = f"a list of pairs such as [{names[0]}, 4], of {', '.join(names)}"
+    return Kind(words, {"type": "array", "items": {"type": "array", **pair}}, read)
+
+
 def or_null(kind: Kind) -> Kind:
     """The same, or null, which reads as "not said"."""
     return Kind(f"{kind.words}, or null", {"anyOf": [{"type": "null"}, kind.schema]}, kind.read)
-
-
-def _read_transforms(value: Any) -> tuple[tuple[str, float], ...] | None:
-    def is_pair(pair: Any) -> bool:
-        return isinstance(pair, list) and [type(part) for part in pair] in ([str, int], [str, float])
-
-    fine = isinstance(value, list) and all(map(is_pair, value))
-    return tuple((name, float(argument)) for name, argument in value) if fine else None
 
 
 def _read_text(value: Any) -> str | None:
@@ -157,11 +165,6 @@ def _read_span(item: Any) -> range | None:
 
 TEXT = Kind("text", {"type": "string", "minLength": 1}, _read_text)
 SWITCH = Kind("true or false", {"type": "boolean"}, _read_switch)
-TRANSFORMS = Kind(
-    "a list of pairs such as [jitter, 8]",
-    {"type": "array", "items": {"type": "array", "prefixItems": [{"type": "string"}, {"type": "number"}]}},
-    _read_transforms,
-)
 LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.conv_pwl")
 TARGETS = Kind(
     "a list of class numbers, class names and predicted",

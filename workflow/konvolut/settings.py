@@ -66,7 +66,7 @@ class ChannelsSettings:
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
     units_per_shard: int = setting(kinds.whole(1), 16)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("channels", "konvolut"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DreamsSettings:
     images: tuple[str, ...] = setting(IMAGES, ("first:3",))
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     units_per_shard: int = setting(kinds.whole(1), 8)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("dreams", "lab"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("lab-dream"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,6 +129,7 @@ SECTIONS = {
     "saliency": SaliencySettings,
     "atlas": AtlasSettings,
 }
+WITH_RECIPE = ("channels", "dreams")
 
 
 def load(config: Mapping, base: Path) -> Settings:
@@ -168,35 +169,33 @@ def check_images(settings: Settings) -> tuple[str, ...]:
     return tuple(complaints)
 
 
-def recipe_kinds(technique: str) -> dict[str, kinds.Kind]:
+def recipe_kinds() -> dict[str, kinds.Kind]:
     """The keys of a section that choose its recipe and override the recipe's fields, each with its kind."""
     own = {name: _recipe_kind(name, type_) for name, type_ in RECIPE_FIELDS.items() if name != "name"}
-    return {"recipe": kinds.choice(*recipes.RECIPES[technique]), **own}
+    return {"recipe": kinds.choice(*recipes.BUILT_IN), **own}
 
 
 def _recipe_kind(name: str, type_: type) -> kinds.Kind:
+    """What a field may hold: a number by its type, a word if one of the built-in recipes uses it."""
+    used = [getattr(recipe, name) for recipe in recipes.BUILT_IN.values()]
     if name in RECIPE_KINDS:
         return RECIPE_KINDS[name]
+    if name == "transforms":
+        return kinds.pairs(*sorted({transform for transforms in used for transform, _ in transforms}))
     if type_ is str:
-        return kinds.choice(
-            *sorted({getattr(recipe, name) for named in recipes.RECIPES.values() for recipe in named.values()})
-        )
-    return {bool: kinds.SWITCH, int: kinds.whole(0), float: kinds.number_above(0, allow_equal=True)}.get(
-        type_, kinds.TRANSFORMS
-    )
+        return kinds.choice(*sorted(set(used)))
+    return {bool: kinds.SWITCH, int: kinds.whole(0), float: kinds.number_above(0, allow_equal=True)}[type_]
 
 
 def _read_section(name: str, raw: Any) -> Any:
-    section = SECTIONS[name]
-    given = kinds.mapping(raw, name)
-    if name not in recipes.RECIPES:
+    section, given = SECTIONS[name], kinds.mapping(raw, name)
+    if name not in WITH_RECIPE:
         return kinds.read_section(section, given, name)
-    recipe_keys = recipe_kinds(name)
+    recipe_keys = recipe_kinds()
     kinds.refuse_unknown(given, [*kinds.kinds_of(section), *recipe_keys], name)
-    own = {key: value for key, value in given.items() if key not in recipe_keys}
-    read = kinds.read_section(section, own, name)
+    read = kinds.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
     changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
-    recipe = recipes.named(name, changes.pop("recipe", read.recipe.name), **changes)
+    recipe = recipes.named(changes.pop("recipe", read.recipe.name), **changes)
     return dataclasses.replace(read, recipe=recipe)
 
 
