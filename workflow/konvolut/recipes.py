@@ -1,28 +1,75 @@
 """Recipes: all settings of one way to optimise a picture, as data. No torch here.
 
-Sources: `lab` is the lab notebook on DeepDream (grey noise, plain pixels); `lucid` is tensorflow/lucid's
-render_vis (Fourier, decorrelated colours, its robust transforms).
+Sources: `lab` is the lab notebook on DeepDream (plain pixels; grey noise or a photograph); `lucid` is
+tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transforms) with the 128 steps of lucid's batch
+recipe; `konvolut` is our own, found by looking at tf_efficientnet_lite0 (see BUILT_IN below).
 """
 
-from dataclasses import dataclass
+import dataclasses
+
+from konvolut.errors import UserError, nearest
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a picture is optimised.
+    """How a picture is optimised; a photograph as start, where there is one, is no part of it.
 
-    Units: `size_px` the side of the square picture (ignored where a photograph gives the size), `steps` optimiser steps,
-    `learning_rate` and `weight_decay` as the named optimiser takes them, `keep_every` steps between kept intermediates
-    (0: none). `transforms` is a tuple of (name, argument) in the order of application.
+    Units: `learning_rate` and `weight_decay` as the named optimiser takes them; `keep_every` steps between kept
+    intermediates (0: none); `size_px` the side of the square picture (photographs keep their own);
+    `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
+    `transforms` (name, amount) in the order of application, see transforms.py.
     """
 
     name: str
-    parameterisation: str  # pixels | fourier
-    start: str  # grey | spectrum | photograph
-    optimiser: str  # sgd | adam
-    learning_rate: float
-    weight_decay: float
-    steps: int
-    keep_every: int
-    size_px: int
+    parameterisation: str = "fourier"  # pixels | fourier
+    objective: str = "mean"  # mean | peaks
+    optimiser: str = "adam"  # sgd | adam
+    learning_rate: float = 0.05
+    schedule: str = "constant"  # constant | cosine
+    weight_decay: float = 0.0
+    steps: int = 128
+    keep_every: int = 32
+    size_px: int = 224
+    fields: float = 0.0
+    padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
+    units_per_batch: int = 16
+    retries: int = 3
+
+
+LUCID_TRANSFORMS = (("pad", 12.0), ("jitter", 8.0), ("scale", 0.1), ("rotate", 10.0), ("jitter", 4.0))
+
+BUILT_IN = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("lab", parameterisation="pixels", learning_rate=0.1, weight_decay=1e-6, steps=100, keep_every=25),
+        Recipe(
+            "lab-dream",
+            parameterisation="pixels",
+            optimiser="sgd",
+            learning_rate=12.0,
+            weight_decay=1e-4,
+            steps=250,
+            keep_every=50,
+        ),
+        Recipe("lucid", transforms=LUCID_TRANSFORMS),
+        Recipe(
+            "konvolut",
+            objective="peaks",
+            learning_rate=0.1,
+            schedule="cosine",
+            steps=96,
+            keep_every=24,
+            fields=8.0,
+            padding="wrap",
+            transforms=(("jitter", 32.0), ("scale", 0.1), ("rotate", 10.0)),
+        ),
+    )
+}
+
+
+def named(name: str, **changes) -> Recipe:
+    """The built-in recipe `name` with some of its fields changed; raises UserError."""
+    if name not in BUILT_IN:
+        raise UserError(f"recipe {name!r} is none of {', '.join(BUILT_IN)}{nearest(name, BUILT_IN)}")
+    return dataclasses.replace(BUILT_IN[name], **changes)

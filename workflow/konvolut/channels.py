@@ -1,0 +1,78 @@
+"""Channel pictures: what excites each channel of a layer, from a random start."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from konvolut import memory, models, provenance, store
+from konvolut.ascent import UnitStart, ascend
+from konvolut.recipes import Recipe
+from konvolut.shards import ChannelsShard, LayerSpec, layer_spec
+
+START = "noise"
+ATTEMPTS = 4
+# Sides are whole multiples of this and no smaller than the least (so that pictures stay worth looking at; jitter and
+# rotation of less than 64 px leave little). Found by looking at tf_efficientnet_lite0.
+SIDE_STEP_PX, LEAST_SIDE_PX = 32, 64
+
+
+def render(
+    shard: ChannelsShard, census: Path, output: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Write the pictures of a shard's channels to `output` (store.py draws it)."""
+    network, layer = open_layer(shard.model, census, shard.layer, shard.device)
+    units = [
+        UnitStart(channel, attempt_seeds(shard.seed, shard.model.id, shard.layer, channel, "channels"))
+        for channel in shard.channels
+    ]
+    total = len(units)
+    side = side_px(network, layer, shard.recipe)
+    pictures = ascend(network, layer, units, shard.recipe, (side, side), lambda done: progress(done, total))
+    passport = passport_of(network, "channels", shard, side_px=side)
+    store.write_pictures(Path(output), "channels", {START: pictures}, passport)
+
+
+def open_layer(source, census: Path, name: str, device: str) -> tuple[models.Network, LayerSpec]:
+    """The network on its device, laid out for fast convolutions, and the census' row of one layer."""
+    memory.keep_freed_blocks()
+    network = models.build(source, models.choose_device(device))
+    network.module.to(memory_format=torch.channels_last)
+    return network, layer_spec(census, name)
+
+
+def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:
+    """One seed for each attempt of a unit (model id, layer, channel, technique, ...)."""
+    return tuple(provenance.unit_seed(seed, *unit, repeat) for repeat in range(ATTEMPTS))
+
+
+def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
+    """The side of a square picture: less for layers that see little, the model's own where that is fixed."""
+    if has_fixed_input(network):
+        return network.data.input_size[1]
+    if not recipe.fields:
+        return recipe.size_px
+    wanted = -(-recipe.fields * layer.receptive_field_px // SIDE_STEP_PX) * SIDE_STEP_PX
+    return int(min(recipe.size_px, max(LEAST_SIDE_PX, wanted)))
+
+
+def has_fixed_input(network: models.Network) -> bool:
+    """Whether the model takes inputs of one size only (timm's word; vision transformers mostly do)."""
+    return bool((getattr(network.module, "pretrained_cfg", None) or {}).get("fixed_input_size", False))
+
+
+def passport_of(network: models.Network, technique: str, shard, **facts) -> dict:
+    """Where pictures come from: everything that could change them."""
+    return provenance.passport(
+        technique=technique,
+        model=network.source,
+        weights_sha256=network.weights_sha256,
+        data=dataclasses.asdict(network.data),
+        layer=shard.layer,
+        seed=shard.seed,
+        recipe=dataclasses.asdict(shard.recipe),
+        device=network.device.type,
+        code=provenance.code_digest(technique),
+        **facts,
+    )

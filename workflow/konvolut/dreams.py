@@ -1,0 +1,46 @@
+"""DeepDreams: photographs, at their own aspect, changed until they excite a channel."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from konvolut import images, store
+from konvolut.ascent import UnitStart, ascend
+from konvolut.channels import attempt_seeds, has_fixed_input, open_layer, passport_of
+from konvolut.models import Network
+from konvolut.shards import DreamsShard
+
+
+def render(
+    shard: DreamsShard, census: Path, output: Path, progress: Callable[[int, int], None] = lambda done, total: None
+) -> None:
+    """Write the dreams of a shard's photographs for its channels to `output` (store.py draws it)."""
+    network, layer = open_layer(shard.model, census, shard.layer, shard.device)
+    total = len(shard.photographs) * len(shard.channels)
+    dreams = {}
+    for photograph in shard.photographs:
+        picture = start_picture(network, images.read(photograph.path), shard.longest_side_px)
+        units = [UnitStart(channel, dream_seeds(shard, channel, photograph.id), picture) for channel in shard.channels]
+        tell = functools.partial(_tell, progress, len(dreams) * len(units), total)
+        dreams[photograph.key] = ascend(network, layer, units, shard.recipe, picture.shape[:2], tell)
+    passport = passport_of(network, "dreams", shard, longest_side_px=shard.longest_side_px)
+    store.write_pictures(Path(output), "dreams", dreams, passport)
+
+
+def dream_seeds(shard: DreamsShard, channel: int, photograph: str) -> tuple[int, ...]:
+    """Seeds of one dream, by channel and photograph alone."""
+    return attempt_seeds(shard.seed, shard.model.id, shard.layer, channel, "dreams", photograph)
+
+
+def start_picture(network: Network, photo: np.ndarray, longest_side_px: int) -> np.ndarray:
+    """The photograph (H, W, 3) uint8 at its own aspect, no side longer than asked; a model of one size gets its own."""
+    if has_fixed_input(network):
+        height, width = network.data.input_size[1:]
+        return images.fit(photo, (height, width), crop_pct=1.0, crop_mode="squash")[0]
+    return images.shrink(photo, longest_side_px)
+
+
+def _tell(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)

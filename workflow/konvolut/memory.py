@@ -1,0 +1,23 @@
+"""Memory of the C library: freed blocks are kept for the next step instead of going back to the system."""
+
+import ctypes
+import sys
+
+# Names and values of glibc's malloc.h; 32 MiB is the largest threshold that it takes.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_MMAP_THRESHOLD, NEVER_TRIM = 32 << 20, (1 << 31) - 1
+
+
+def keep_freed_blocks() -> bool:
+    """Whether glibc now keeps blocks below 32 MiB when they are freed; nothing is changed without glibc.
+
+    Else every activation is mapped and zeroed anew in every step: 42 instead of 15 ms per picture of 224 px, forward
+    and backward, up to blocks.2 of tf_efficientnet_lite0 (float32, batch 16).
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:
+        return False
+    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_MMAP_THRESHOLD) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))

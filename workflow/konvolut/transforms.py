@@ -1,0 +1,98 @@
+"""Transforms: small random moves of the picture before the model sees it, composed to one affine warp per sample.
+
+    jitter (px)      shift by whole pixels, -amount/2 .. amount/2 on each axis
+    scale  (share)   magnify by 1 - amount .. 1 + amount, in steps of .02 (lucid)
+    rotate (degrees) turn by -amount .. amount, in whole degrees (lucid)
+    pad    (px)      let the model see that much beyond the picture on each side (no random number)
+
+A matrix (2, 3) takes a pixel of the view to a pixel of the picture, both measured from their centres, x before y:
+later transforms act on the view first, so the product is written in the order of application.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SCALE_STEP = 0.02
+# Numbers drawn for each transform, whether it needs them or not: a recipe's draws then never depend on one another.
+DRAWS = 2
+
+
+def draw(transforms: Sequence[tuple[str, float]], count: int, generator: torch.Generator) -> Tensor:
+    """(count, 2, 3) matrices: `count` independent draws of the composed transforms from one unit's generator (CPU)."""
+    uniform = torch.rand(count, len(transforms), DRAWS, generator=generator, dtype=torch.float64)
+    product = torch.eye(3, dtype=torch.float64).expand(count, 3, 3)
+    for index, (name, amount) in enumerate(transforms):
+        product = product @ MATRICES[name](uniform[:, index], amount)
+    return product[:, :2].float()
+
+
+def view_size(size: tuple[int, int], transforms: Sequence[tuple[str, float]]) -> tuple[int, int]:
+    """Height and width of what the model sees of a picture: padding adds; jitter, lucid's random crop, takes off.
+
+    Without padding the view is as large as the picture.
+    """
+    pad = sum(amount for name, amount in transforms if name == "pad")
+    crop = sum(amount for name, amount in transforms if name == "jitter")
+    grow = round(2 * pad - crop) if pad else 0
+    return size[0] + grow, size[1] + grow
+
+
+def warp(pictures: Tensor, matrices: Tensor, size: tuple[int, int], padding: str = "grey") -> Tensor:
+    """(B, C, h, w) views of normalised pictures (B, C, H, W), one matrix (2, 3) each, bilinear.
+
+    Beyond the picture lies the model's mean colour (0, "grey") or the picture again ("wrap": it is a torus).
+    """
+    height, width = pictures.shape[2:]
+    # From pixels to the -1..1 of affine_grid, where the outermost edges (not pixel centres) are -1 and 1.
+    to_units = torch.tensor([2 / width, 2 / height], device=pictures.device)
+    to_pixels = torch.tensor([size[1] / 2, size[0] / 2, 1.0], device=pictures.device)
+    theta = matrices.to(pictures.device) * to_units[:, None] * to_pixels
+    grid = F.affine_grid(theta, [len(pictures), 1, *size], align_corners=False)
+    if padding == "grey":
+        return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+    # One column and row of the other side, for pixels between the last and the first.
+    ringed = F.pad(pictures, (1, 1, 1, 1), mode="circular")
+    shrink = torch.tensor([width / (width + 2), height / (height + 2)], device=pictures.device)
+    grid = ((grid + 1) % 2 - 1) * shrink
+    return F.grid_sample(ringed, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _jitter(uniform: Tensor, amount: float) -> Tensor:
+    matrix = _identity(uniform)
+    matrix[:, :2, 2] = torch.floor(uniform * (amount + 1)) - amount / 2
+    return matrix
+
+
+def _scale(uniform: Tensor, amount: float) -> Tensor:
+    matrix = _identity(uniform)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = 1 / (1 + _stepped(uniform[:, 0], amount, SCALE_STEP))
+    return matrix
+
+
+def _rotate(uniform: Tensor, amount: float) -> Tensor:
+    angle = _stepped(uniform[:, 0], amount, 1.0) * math.pi / 180
+    matrix = _identity(uniform)
+    matrix[:, 0, 0] = matrix[:, 1, 1] = angle.cos()
+    matrix[:, 0, 1], matrix[:, 1, 0] = -angle.sin(), angle.sin()
+    return matrix
+
+
+def _pad(uniform: Tensor, amount: float) -> Tensor:
+    return _identity(uniform)
+
+
+def _identity(uniform: Tensor) -> Tensor:
+    return torch.eye(3, dtype=uniform.dtype).repeat(len(uniform), 1, 1)
+
+
+def _stepped(uniform: Tensor, amount: float, step: float) -> Tensor:
+    """Uniform over -amount, -amount + step, .. amount."""
+    each_side = round(amount / step)
+    return (torch.floor(uniform * (2 * each_side + 1)) - each_side) * step
+
+
+MATRICES = {"jitter": _jitter, "scale": _scale, "rotate": _rotate, "pad": _pad}
