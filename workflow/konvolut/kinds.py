@@ -14,6 +14,10 @@ from konvolut.errors import UserError, nearest
 
 # More channels than any layer has (the widest of timm have some ten thousand); bounds what "0-99999999" can cost.
 MOST_CHANNELS = 1_000_000
+# One channel number or both ends of a range.
+SPAN = r"\s*(\d{1,7})(?:-(\d{1,7}))?\s*"
+# Longer values are cut in messages, which stay one readable sentence.
+LONGEST_SHOWN = 60
 # PyYAML follows YAML 1.1, which takes 1e-4 for text: a number with an exponent needs a point there.
 EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
@@ -156,7 +160,7 @@ def _read_channels(value: Any) -> Channels | None:
 
 def _read_span(item: Any) -> range | None:
     """5, "5" in a text list, or "3-7" with both ends."""
-    match = re.fullmatch(r"\s*(\d{1,7})(?:-(\d{1,7}))?\s*", str(item)) if type(item) in (int, str) else None
+    match = re.fullmatch(SPAN, str(item)) if type(item) in (int, str) else None
     if not match:
         return None
     first, last = int(match[1]), int(match[2] or match[1])
@@ -180,9 +184,17 @@ CHANNELS = Kind(
     "all, first:N, random:N, a range such as 0-15, or a list of numbers and ranges",
     {
         "anyOf": [
-            {"type": "string", "pattern": r"^(all|(first|random):[1-9]\d{0,6}|\s*\d+(-\d+)?\s*(,\s*\d+(-\d+)?\s*)*)$"},
-            {"type": "integer", "minimum": 0},
-            {"type": "array", "items": {"type": ["integer", "string"], "minimum": 0, "pattern": r"^\d+(-\d+)?$"}},
+            {"type": "string", "pattern": rf"^(all|(first|random):[1-9]\d{{0,6}}|{SPAN}(,{SPAN})*)$"},
+            {"type": "integer", "minimum": 0, "exclusiveMaximum": MOST_CHANNELS},
+            {
+                "type": "array",
+                "items": {
+                    "type": ["integer", "string"],
+                    "minimum": 0,
+                    "exclusiveMaximum": MOST_CHANNELS,
+                    "pattern": f"^{SPAN}$",
+                },
+            },
         ]
     },
     _read_channels,
@@ -233,5 +245,6 @@ def dotted(where: str, key: Any) -> str:
 def _shown(value: Any) -> str:
     if value is None:
         return "empty (null)"
-    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return f"{text[:60]}... " if len(text) > 63 else f"{text} (text)" if isinstance(value, str) else text
+    text = str(value).lower() if isinstance(value, bool) else repr(value)
+    cut = f"{text[:LONGEST_SHOWN]}..." if len(text) > LONGEST_SHOWN else text
+    return f"the text {cut}" if isinstance(value, str) else cut

@@ -2,6 +2,7 @@
 
 import glob
 import importlib.util
+import itertools
 import os
 import re
 from pathlib import Path
@@ -9,8 +10,21 @@ from pathlib import Path
 from konvolut.errors import UserError, nearest
 
 WEIGHTS = ("pretrained", "random:SEED", "file:PATH", "package:MODULE/PATH", "hf-hub:NAME")
-# What a folder is searched for; a path or a glob may name any file that Pillow reads.
-PHOTOGRAPH_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif", ".avif", ".ppm", ".pgm"}
+# What folders and globs are searched for; a path may name any file that Pillow reads.
+PHOTOGRAPH_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".bmp",
+    ".gif",
+    ".avif",
+    ".jp2",
+    ".ppm",
+)
 
 
 def weights_path(weights: str, base: Path) -> Path | None:
@@ -37,28 +51,30 @@ def check_weights(weights: str, base: Path, where: str) -> None:
         raise UserError(f"{where}: weights {weights!r}: the seed after random: must be a whole number")
     path = package_path(rest, where) if kind == "package" else absolute(rest, base) if kind == "file" else None
     if path:
-        _check_file(path, f"{where}: weights {weights!r}")
+        check_file(path, f"{where}: weights {weights!r}")
 
 
 def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, Path]]:
     """Pairs (name, file) that one cell of the image sheet means; the name is "" where the cell is a single file.
 
-    Folders give the photographs directly in them and globs (** for any depth) all files, in natural order; their names
-    are relative to the fixed part of the path, without suffix.
+    Folders give the photographs directly in them and globs (** for any depth) all that they match, in natural order;
+    their names are relative to the folder, or to the fixed part of the glob, and without suffix.
     """
     if not source:
         raise UserError(f"{where}: column path is empty")
-    is_package = source.startswith("package:")
-    path = package_path(source.removeprefix("package:"), where) if is_package else absolute(source, base)
+    folder, inside = base, source
+    if source.startswith("package:"):
+        folder, inside = _inside_package(source.removeprefix("package:"), where)
+    path = absolute(inside, folder)
     if path.is_dir():
-        found = [file for file in _files_in(path) if file.suffix.lower() in PHOTOGRAPH_SUFFIXES]
-        below = f"{source.rstrip('/')}/**/*"
-        problem = f"folder {source!r} has no photographs directly in it; for those below it write {below}"
-        return _named(found, path, f"{where}: {problem}")
-    if glob.has_magic(str(path)) and not path.exists():
-        found = [Path(name) for name in glob.glob(str(path), recursive=True) if os.path.isfile(name)]
-        return _named(found, _fixed_part(path), f"{where}: {source!r} matches no file")
-    _check_file(path, f"{where}: image {source!r}")
+        found = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        problem = f"folder {source!r} has none directly in it; for those below it write {source.rstrip('/')}/**/*"
+        return _photographs(found, path, f"{where}: {problem}")
+    if glob.has_magic(inside) and not path.exists():
+        pattern = os.path.expanduser(inside)
+        found = [absolute(name, folder) for name in glob.glob(pattern, root_dir=folder, recursive=True)]
+        return _photographs(found, absolute(_fixed_part(pattern), folder), f"{where}: {source!r} matches none")
+    check_file(path, f"{where}: image {source!r}")
     return [("", path)]
 
 
@@ -69,14 +85,21 @@ def absolute(path: str, base: Path) -> Path:
 
 def package_path(rest: str, where: str) -> Path:
     """The place of MODULE/PATH inside an installed package, found without importing it."""
+    folder, inside = _inside_package(rest, where)
+    return folder / inside
+
+
+def _inside_package(rest: str, where: str) -> tuple[Path, str]:
     module, _, inside = rest.partition("/")
-    spec = importlib.util.find_spec(module) if re.fullmatch(r"[A-Za-z_]\w*", module) else None
+    try:
+        spec = importlib.util.find_spec(module) if module.isidentifier() else None
+    except (ImportError, ValueError):
+        spec = None
     if not spec or not spec.submodule_search_locations:
         raise UserError(f"{where}: package:{rest}: no package {module!r} is installed for this Python")
-    folder = Path(next(iter(spec.submodule_search_locations)))
-    if not inside or ".." in Path(inside).parts or Path(inside).is_absolute():
+    if not inside or inside.startswith(("/", "~")) or ".." in Path(inside).parts:
         raise UserError(f"{where}: package:{rest} must name a path inside the package {module!r}")
-    return folder / inside
+    return Path(next(iter(spec.submodule_search_locations))), inside
 
 
 def natural(text: str) -> list[tuple[int, str]]:
@@ -84,29 +107,8 @@ def natural(text: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
 
 
-def _files_in(folder: Path) -> list[Path]:
-    with os.scandir(folder) as entries:
-        return [Path(entry.path) for entry in entries if entry.is_file() and not entry.name.startswith(".")]
-
-
-def _named(found: list[Path], folder: Path, problem: str) -> list[tuple[str, Path]]:
-    if not found:
-        raise UserError(problem)
-    named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in found]
-    return sorted(named, key=lambda pair: (natural(pair[0]), str(pair[1])))
-
-
-def _fixed_part(path: Path) -> Path:
-    """The folders in front of the first wildcard."""
-    parts = []
-    for part in path.parts:
-        if glob.has_magic(part):
-            break
-        parts.append(part)
-    return Path(*parts)
-
-
-def _check_file(path: Path, what: str) -> None:
+def check_file(path: Path, what: str) -> None:
+    """Raise UserError, beginning with `what`, if the file is missing, no file, or empty."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -116,3 +118,16 @@ def _check_file(path: Path, what: str) -> None:
         raise UserError(f"{what} is no file ({path})")
     if size == 0:
         raise UserError(f"{what} is empty (0 bytes, {path})")
+
+
+def _photographs(found: list[Path], folder: Path, problem: str) -> list[tuple[str, Path]]:
+    files = [file for file in found if file.suffix.lower() in PHOTOGRAPH_SUFFIXES]
+    if not files:
+        raise UserError(f"{problem} (photographs end in {' '.join(PHOTOGRAPH_SUFFIXES)})")
+    named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
+    return sorted(named, key=lambda pair: (natural(pair[0]), str(pair[1])))
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folders in front of the first wildcard."""
+    return str(Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)))

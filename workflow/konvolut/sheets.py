@@ -17,9 +17,12 @@ import pandas as pd
 from konvolut import places
 from konvolut.errors import UserError, nearest
 
+MODEL_COLUMNS = ("id", "timm_name", "weights", "options")
+IMAGE_COLUMNS = ("id", "path", "label", "group", "credit")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-LONGEST_SLUG = 40
 HASH_DIGITS = 8
+# Together with the hash a key has at most 64 characters; of a long id the beginning and the end tell most.
+SLUG_HEAD, SLUG_TAIL = 25, 29
 # Names that other things in results/ and the atlas carry, and those that Windows keeps for devices.
 RESERVED = {
     "atlas",
@@ -39,6 +42,8 @@ RESERVED |= {"readme", "benchmarks", "results", "con", "prn", "aux", "nul"}
 RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 # What models.build says itself, from the columns timm_name and weights.
 OPTIONS_OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
+# Written as in Python they would otherwise be texts, and the text "False" counts as true.
+PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +81,7 @@ class Photograph:
 
 def read_models(base: Path, sheet: str) -> tuple[ModelSource, ...]:
     """The models of a sheet with columns id, timm_name, weights, options; weight files must exist."""
-    rows = read_rows(base, sheet, required=("id", "timm_name"), optional=("weights", "options"))
+    rows = read_rows(base, sheet, MODEL_COLUMNS, required=("id", "timm_name"))
     models = []
     for line, row in rows:
         where = f"{sheet} line {line}"
@@ -95,7 +100,7 @@ def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:
 
     A row may stand for many files (a folder, a glob): they get the row's id + "/" + the stem of their name.
     """
-    rows = read_rows(base, sheet, required=("path",), optional=("id", "label", "group", "credit"))
+    rows = read_rows(base, sheet, IMAGE_COLUMNS, required=("path",))
     photographs, lines = [], []
     for line, row in rows:
         where = f"{sheet} line {line}"
@@ -108,17 +113,17 @@ def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:
 
 
 def read_rows(
-    base: Path, sheet: str, *, required: Sequence[str], optional: Sequence[str]
+    base: Path, sheet: str, columns: Sequence[str], *, required: Sequence[str]
 ) -> list[tuple[int, dict[str, str]]]:
     """Pairs of line number and row; empty lines and lines that begin with # are left out."""
     table = _read_table(base / Path(sheet).expanduser(), sheet)
     header = list(table.iloc[0])
-    _check_header(header, required, optional, sheet)
+    _check_header(header, columns, required, sheet)
     rows = []
     for index, cells in enumerate(table.iloc[1:].itertuples(index=False), start=2):
         if any(cells) and not cells[0].startswith("#"):
             _check_text(cells, f"{sheet} line {index}")
-            rows.append((index, dict.fromkeys(optional, "") | dict(zip(header, cells, strict=True))))
+            rows.append((index, dict.fromkeys(columns, "") | dict(zip(header, cells, strict=True))))
     if not rows:
         raise UserError(f"{sheet} has no rows below its header")
     return rows
@@ -135,13 +140,17 @@ def _read_table(path: Path, sheet: str) -> pd.DataFrame:
         raise UserError(f"sheet {sheet} cannot be read: {error.strerror or error}") from None
     except pd.errors.EmptyDataError:
         raise UserError(f"sheet {sheet} is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise UserError(f"sheet {sheet} is no table of tab-separated UTF-8 text: {error}") from None
-    return table.fillna("").map(str.strip)
+    except UnicodeDecodeError:
+        raise UserError(f"sheet {sheet} is no UTF-8 text: save it as tab-separated text in UTF-8") from None
+    except pd.errors.ParserError as error:
+        cells = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        problem = "line {1} has {2} cells, the header {0}".format(*cells.groups()) if cells else str(error)
+        raise UserError(f"sheet {sheet} is no table separated by tabs: {problem}") from None
+    table = table.fillna("").map(str.strip)
+    return table.loc[:, (table != "").any()]
 
 
-def _check_header(header: list[str], required: Sequence[str], optional: Sequence[str], sheet: str) -> None:
-    possible = [*required, *optional]
+def _check_header(header: list[str], possible: Sequence[str], required: Sequence[str], sheet: str) -> None:
     for name in header:
         if name not in possible or header.count(name) > 1:
             problem = "stands twice" if name in possible else "is unknown"
@@ -170,15 +179,19 @@ def _options(row: dict[str, str], where: str) -> tuple[tuple[str, object], ...]:
             raise UserError(f"{where}: options: {part!r} must be NAME=VALUE, each name once, separated by ';'")
         if name in OPTIONS_OF_COLUMNS:
             raise UserError(f"{where}: options: {name} is said by the columns timm_name and weights")
-        options[name] = _option_value(text)
+        options[name] = _option_value(text, where)
     return tuple(sorted(options.items()))
 
 
-def _option_value(text: str) -> object:
+def _option_value(text: str, where: str) -> object:
+    if text.lower() in PYTHON_WORDS:
+        return PYTHON_WORDS[text.lower()]
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         return text
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, list | dict) for item in value)):
+        raise UserError(f"{where}: options: {text!r} must be a number, a text, true, false, null or a list of them")
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -195,7 +208,9 @@ def key_of(id_: str) -> str:
     if KEY.fullmatch(id_) and not id_.endswith(".") and id_.partition(".")[0].lower() not in RESERVED:
         return id_
     ascii_text = unicodedata.normalize("NFKD", id_).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", ascii_text)[:LONGEST_SLUG].strip("-")
+    slug = re.sub(r"[^A-Za-z0-9]+", "-", ascii_text).strip("-")
+    if len(slug) > SLUG_HEAD + 1 + SLUG_TAIL:
+        slug = f"{slug[:SLUG_HEAD]}-{slug[-SLUG_TAIL:]}"
     digest = hashlib.sha256(id_.encode()).hexdigest()[:HASH_DIGITS]
     return f"{slug or 'id'}-{digest}"
 
@@ -206,7 +221,8 @@ def _distinct(items: list, lines: list[int], sheet: str, what: str) -> tuple:
     for item, line in zip(items, lines, strict=True):
         other, first = seen.setdefault(item.key.lower(), (item, line))
         if other is not item:
-            clash = "stands twice" if other.id == item.id else f"and {other.id!r} differ only in case"
+            same = "differ only in case" if other.id.lower() == item.id.lower() else "give the same name in paths"
+            clash = "stands twice" if other.id == item.id else f"and {other.id!r} {same}"
             raise UserError(f"{sheet} line {line}: {what} id {item.id!r} {clash} (first on line {first})")
     return tuple(items)
 
