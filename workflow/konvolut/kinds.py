@@ -1,9 +1,11 @@
 """Kinds of configuration values: what a key may hold, in words, as JSON schema and as a strict reader. No torch here.
 
-A kind never converts: YAML's `yes` is no number and "16" is no 16. A dataclass of settings is a list of `setting(kind,
-default)`; `read_section` fills it from what the user wrote.
+A kind never guesses: `true` is no number and 1 no `true`. But a text that spells a number is one, because Snakemake's
+--config hands over everything inside a section as text. A dataclass of settings is a list of `setting(kind, default)`;
+`read_section` fills it from what the user wrote.
 """
 
+import contextlib
 import dataclasses
 import math
 import re
@@ -18,8 +20,6 @@ MOST_CHANNELS = 1_000_000
 SPAN = r"\s*(\d{1,7})(?:-(\d{1,7}))?\s*"
 # Longer values are cut in messages, which stay one readable sentence.
 LONGEST_SHOWN = 60
-# PyYAML follows YAML 1.1, which takes 1e-4 for text: a number with an exponent needs a point there.
-EXPONENT_WITHOUT_POINT = re.compile(r"[-+]?\d+e[-+]?\d+", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,15 +34,11 @@ class Kind:
         """The setting that `value` means; raises UserError naming `where` (a dotted key) if it means none."""
         found = self.read(value)
         if found is None:
-            raise UserError(f"config: {where} must be {self.words}, not {_shown(value)}{self._hint(value)}")
+            found = self.read(spelled(value))
+        if found is None:
+            close = nearest(value, self.schema["enum"]) if isinstance(value, str) and "enum" in self.schema else ""
+            raise UserError(f"config: {where} must be {self.words}, not {_shown(value)}{close}")
         return found
-
-    def _hint(self, value: Any) -> str:
-        if isinstance(value, str) and EXPONENT_WITHOUT_POINT.fullmatch(value):
-            return "; YAML takes that for text: write it with a point, such as 1.0e-4"
-        if isinstance(value, str) and "enum" in self.schema:
-            return nearest(value, self.schema["enum"])
-        return ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +48,18 @@ class Channels:
     kind: str
     count: int = 0
     numbers: tuple[int, ...] = ()
+
+
+def spelled(value: Any) -> Any:
+    """The number, true or false that a text spells, also inside lists; anything else as it is."""
+    if isinstance(value, list):
+        return [spelled(item) for item in value]
+    if not isinstance(value, str) or value in ("true", "false"):
+        return value if value not in ("true", "false") else value == "true"
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return number(value)
+    return value
 
 
 def setting(kind: Kind, default: Any) -> Any:
@@ -140,7 +148,7 @@ def _read_switch(value: Any) -> bool | None:
 
 
 def _read_targets(value: Any) -> tuple[str | int, ...] | None:
-    items = value if isinstance(value, list) else [value]
+    items = [int(item) if str(item).isdecimal() else item for item in (value if isinstance(value, list) else [value])]
     fine = items and all((type(item) is int and item >= 0) or _read_text(item) for item in items)
     return tuple(dict.fromkeys(items)) if fine else None
 
@@ -170,33 +178,17 @@ def _read_span(item: Any) -> range | None:
 TEXT = Kind("text", {"type": "string", "minLength": 1}, _read_text)
 SWITCH = Kind("true or false", {"type": "boolean"}, _read_switch)
 LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.conv_pwl")
+CLASS = {"type": ["integer", "string"], "minLength": 1, "minimum": 0}
 TARGETS = Kind(
     "a list of class numbers, class names and predicted",
-    {
-        "anyOf": [
-            {"type": ["string", "integer"], "minLength": 1, "minimum": 0},
-            {"type": "array", "items": {"type": ["string", "integer"], "minLength": 1, "minimum": 0}, "minItems": 1},
-        ]
-    },
+    {"anyOf": [CLASS, {"type": "array", "items": CLASS, "minItems": 1}]},
     _read_targets,
 )
+CHANNEL = {"type": ["integer", "string"], "minimum": 0, "exclusiveMaximum": MOST_CHANNELS, "pattern": f"^{SPAN}$"}
+SOME_CHANNELS = {"type": "string", "pattern": rf"^(all|(first|random):[1-9]\d{{0,6}}|{SPAN}(,{SPAN})*)$"}
 CHANNELS = Kind(
     "all, first:N, random:N, a range such as 0-15, or a list of numbers and ranges",
-    {
-        "anyOf": [
-            {"type": "string", "pattern": rf"^(all|(first|random):[1-9]\d{{0,6}}|{SPAN}(,{SPAN})*)$"},
-            {"type": "integer", "minimum": 0, "exclusiveMaximum": MOST_CHANNELS},
-            {
-                "type": "array",
-                "items": {
-                    "type": ["integer", "string"],
-                    "minimum": 0,
-                    "exclusiveMaximum": MOST_CHANNELS,
-                    "pattern": f"^{SPAN}$",
-                },
-            },
-        ]
-    },
+    {"anyOf": [SOME_CHANNELS, CHANNEL, {"type": "array", "items": CHANNEL}]},
     _read_channels,
 )
 
@@ -206,7 +198,7 @@ def read_section(section: type, raw: Any, where: str) -> Any:
     kinds = kinds_of(section)
     known = mapping(raw, where)
     refuse_unknown(known, kinds, where)
-    given = {key: value for key, value in known.items() if value is not None or not is_nullable(kinds[key])}
+    given = {key: value for key, value in known.items() if not (value in (None, "null") and is_nullable(kinds[key]))}
     return section(**{key: kinds[key].setting(value, dotted(where, key)) for key, value in given.items()})
 
 

@@ -164,10 +164,10 @@ def _check_header(header: list[str], possible: Sequence[str], required: Sequence
 
 
 def _check_text(cells: Iterable[str], where: str) -> None:
-    """Control characters would reach terminals and HDF5, which holds no NUL."""
+    """Refuse what terminals, HDF5 and HTML cannot hold: control characters and halves of surrogate pairs."""
     for cell in cells:
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in cell):
-            raise UserError(f"{where}: {cell!r} holds a control character")
+            raise UserError(f"{where}: {cell!r} holds a control character or is no Unicode")
 
 
 def _options(row: dict[str, str], where: str) -> tuple[tuple[str, object], ...]:

@@ -1,0 +1,322 @@
+"""Sample sheets: ids are data and never paths; every row's mistake is named with its line."""
+
+import os
+import random
+import re
+
+import pytest
+from PIL import Image
+
+from konvolut import places, sheets
+from konvolut.errors import UserError
+
+HOSTILE = [
+    "cat 1",
+    "a/b",
+    "../../etc/passwd",
+    "/root",
+    "..",
+    ".",
+    ".hidden",
+    "<script>alert(1)</script>",
+    "\"quoted\" & 'quoted'",
+    "$(rm -rf ~); `id`",
+    "{wildcard}",
+    "Zoë",
+    "猫",
+    "🐈‍⬛",
+    "CON",
+    "nul.txt",
+    "com1",
+    "atlas",
+    "Index",
+    "plan.tsv",
+    "ends.",
+    "-rf",
+    "x" * 300,
+    "%2e%2e%2f",
+    "*",
+    "NA",
+    "null",
+    "1e5",
+]
+
+
+@pytest.fixture
+def photo(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "p.png")
+    return tmp_path / "p.png"
+
+
+def images(folder, *rows, header="id\tpath"):
+    (folder / "images.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return sheets.read_images(folder, "images.tsv")
+
+
+def models(folder, *rows, header="id\ttimm_name\tweights\toptions"):
+    (folder / "models.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return sheets.read_models(folder, "models.tsv")
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"x")
+
+
+# ---- ids and keys
+
+
+@pytest.mark.parametrize("id_", HOSTILE)
+def test_a_hostile_id_is_shown_as_it_is_and_its_key_is_harmless(tmp_path, photo, id_):
+    (image,) = images(tmp_path, f"{id_}\tp.png")
+    assert image.id == id_
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", image.key)
+    assert not image.key.endswith(".")
+    assert image.key.split(".")[0].lower() not in sheets.RESERVED
+    assert image.key == sheets.key_of(id_)
+
+
+@pytest.mark.parametrize("id_", ["cat", "resnet50.a1_in1k", "A-1", "x" * 64, "atlas2", "console"])
+def test_a_harmless_id_is_its_own_key(id_):
+    assert sheets.key_of(id_) == id_
+
+
+def test_keys_of_ids_that_clean_to_the_same_differ():
+    ids = ["a b", "a/b", "a?b", "a  b", "ä b", "a-b", "a_b"]
+    assert len({sheets.key_of(id_) for id_ in ids}) == len(ids)
+
+
+def test_random_ids_never_give_a_path_out_of_their_folder(tmp_path):
+    rng = random.Random(3)
+    for _ in range(500):
+        id_ = "".join(rng.choice("ab/\\.. :*?\"'<>|$`{}é猫-_") for _ in range(rng.randrange(1, 90)))
+        assert (tmp_path / sheets.key_of(id_)).resolve().parent == tmp_path.resolve()
+
+
+def test_the_key_of_a_long_id_tells_its_beginning_and_its_end():
+    key = sheets.key_of("validation images of the year/" + "x" * 100 + "/picture 00017")
+    assert key.startswith("validation-images")
+    assert "picture-00017-" in key
+    assert len(key) <= 64
+
+
+@pytest.mark.parametrize(("second", "problem"), [("cat", "stands twice"), ("CAT", "differ only in case")])
+def test_ids_that_clash_are_refused_with_both_lines(tmp_path, photo, second, problem):
+    with pytest.raises(UserError, match=rf"images\.tsv line 4: image id '{second}'.*{problem}.*first on line 2"):
+        images(tmp_path, "cat\tp.png", "dog\tp.png", f"{second}\tp.png")
+
+
+def test_ids_that_look_the_same_are_the_same(tmp_path, photo):
+    with pytest.raises(UserError, match="stands twice"):
+        images(tmp_path, "Zo\u00eb\tp.png", "Zoe\u0308\tp.png")
+
+
+def test_two_models_of_one_id_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"models\.tsv line 3: model id 'm' stands twice \(first on line 2\)"):
+        models(tmp_path, "m\tresnet18\t\t", "m\tresnet34\t\t")
+
+
+@pytest.mark.parametrize("cells", ["\tp.png", "  \tp.png"])
+def test_an_empty_id_is_refused_with_its_line(tmp_path, photo, cells):
+    with pytest.raises(UserError, match=r"images\.tsv line 2: column id is empty"):
+        images(tmp_path, cells)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x07"])
+def test_control_characters_are_refused(tmp_path, photo, character):
+    with pytest.raises(UserError, match="control character"):
+        images(tmp_path, f"a{character}b\tp.png")
+
+
+# ---- the table
+
+
+def test_a_sheet_may_have_blank_lines_comments_a_mark_and_windows_ends(tmp_path, photo):
+    text = "\ufeffid\tpath\tlabel\r\n\r\n# mine\r\ncat\tp.png\t a cat \r\ndog\tp.png\r\n"
+    (tmp_path / "images.tsv").write_bytes(text.encode())
+    read = sheets.read_images(tmp_path, "images.tsv")
+    assert [(image.id, image.label) for image in read] == [("cat", "a cat"), ("dog", "")]
+
+
+def test_line_numbers_count_blank_lines_and_comments(tmp_path, photo):
+    with pytest.raises(UserError, match=r"line 5: image 'gone\.png' does not exist"):
+        images(tmp_path, "a\tp.png", "", "# comment", "b\tgone.png")
+
+
+def test_empty_columns_that_spreadsheets_leave_are_dropped(tmp_path, photo):
+    assert images(tmp_path, "cat\tp.png\t\t", header="id\tpath\t\t")[0].id == "cat"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "is empty"),
+        (b"id\tpath\n", "has no rows"),
+        (b"id,path\ncat,p.png\n", "column 'id,path' is unknown; possible, separated by tabs: id, path"),
+        (b"id\tpath\tlable\ncat\tp.png\tx\n", "column 'lable' is unknown.*nearest: 'label'"),
+        (b"id\tpath\tpath\ncat\tp.png\tp.png\n", "column 'path' stands twice"),
+        (b"id\tlabel\ncat\tx\n", "column 'path' is missing"),
+        (b"id\tpath\ncat\tp.png\n\ndog\tp.png\tx\n", "line 4 has 3 cells, the header 2"),
+        (b"id\tpath\nZo\xeb\tp.png\n", "no UTF-8"),
+    ],
+)
+def test_a_malformed_sheet_is_refused_with_what_is_wrong(tmp_path, photo, content, problem):
+    (tmp_path / "images.tsv").write_bytes(content)
+    with pytest.raises(UserError, match=problem):
+        sheets.read_images(tmp_path, "images.tsv")
+
+
+def test_a_missing_sheet_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"sheet gone\.tsv does not exist"):
+        sheets.read_images(tmp_path, "gone.tsv")
+    with pytest.raises(UserError, match="cannot be read"):
+        sheets.read_images(tmp_path, ".")
+
+
+# ---- where photographs lie
+
+
+def test_a_missing_photograph_is_refused_with_its_line_and_the_nearest_file(tmp_path, photo):
+    with pytest.raises(UserError, match=r"images\.tsv line 2: image 'q\.png' does not exist .*nearest: 'p\.png'"):
+        images(tmp_path, "cat\tq.png")
+
+
+def test_an_empty_photograph_is_refused_with_its_line(tmp_path):
+    (tmp_path / "e.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"images\.tsv line 2: image 'e\.png' is empty \(0 bytes"):
+        images(tmp_path, "cat\te.png")
+
+
+def test_an_empty_path_is_refused(tmp_path):
+    with pytest.raises(UserError, match="line 2: column path is empty"):
+        images(tmp_path, "cat\t\tx", header="id\tpath\tlabel")
+
+
+def test_a_folder_gives_its_photographs_in_natural_order(tmp_path):
+    touch(tmp_path, "set/i10.png", "set/i2.JPG", "set/.hidden.png", "set/notes.txt", "set/below/i3.png")
+    assert [image.id for image in images(tmp_path, "mine\tset")] == ["mine/i2", "mine/i10"]
+    assert [image.id for image in images(tmp_path, "\tset\tx", header="id\tpath\tlabel")] == ["i2", "i10"]
+
+
+def test_a_glob_of_any_depth_names_photographs_by_their_folders(tmp_path):
+    touch(tmp_path, "set/cats/1.png", "set/dogs/1.png", "set/dogs/readme.txt", "set/0.png")
+    read = images(tmp_path, "mine\tset/**/*\tpets", header="id\tpath\tgroup")
+    assert [image.id for image in read] == ["mine/0", "mine/cats/1", "mine/dogs/1"]
+    assert {image.group for image in read} == {"pets"}
+    assert {image.source for image in read} == {"set/**/*"}
+
+
+def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path):
+    touch(tmp_path, "my [2020] set/a.png", "my [2020] set/b [1].png")
+    base = tmp_path / "my [2020] set"
+    assert [image.id for image in images(base, "x\t*.png")] == ["x/a", "x/b [1]"]
+    assert images(tmp_path, "b\tmy [2020] set/b [1].png")[0].path.endswith("b [1].png")
+
+
+def test_a_file_name_that_is_no_unicode_is_refused(tmp_path):
+    touch(tmp_path, "set/a.png")
+    (tmp_path / "set" / os.fsdecode(b"caf\xe9.png")).write_bytes(b"x")
+    with pytest.raises(UserError, match="control character or is no Unicode"):
+        images(tmp_path, "x\tset")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"), [("set", "folder 'set' has none.*set/\\*\\*/\\*"), ("set/*.png", "matches none")]
+)
+def test_a_folder_or_glob_without_photographs_is_refused(tmp_path, path, problem):
+    touch(tmp_path, "set/below/a.png")
+    with pytest.raises(UserError, match=rf"images\.tsv line 2: .*{problem}"):
+        images(tmp_path, f"x\t{path}")
+
+
+def test_two_files_of_one_stem_clash(tmp_path):
+    touch(tmp_path, "set/a.png", "set/a.jpg")
+    with pytest.raises(UserError, match="image id 'x/a' stands twice"):
+        images(tmp_path, "x\tset")
+
+
+def test_photographs_inside_a_package_are_found_without_importing_it(tmp_path, monkeypatch):
+    touch(tmp_path, "box/data/a.png", "box/data/b.png")
+    (tmp_path / "box/__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert [image.id for image in images(tmp_path, "x\tpackage:box/data/*.png")] == ["x/a", "x/b"]
+    assert images(tmp_path, "a\tpackage:box/data/a.png")[0].path == str(tmp_path / "box/data/a.png")
+
+
+@pytest.mark.parametrize(
+    ("path", "problem"),
+    [
+        ("package:skimagee/data/x.png", "no package 'skimagee' is installed"),
+        ("package:konvolut", "must name a path inside"),
+        ("package:konvolut/../../x.png", "must name a path inside"),
+        ("package:../x.png", "no package"),
+        ("package:__main__/x.png", "no package"),
+        ("package:konvolut/x.png", "does not exist"),
+    ],
+)
+def test_a_wrong_package_path_is_refused(tmp_path, path, problem):
+    with pytest.raises(UserError, match=problem):
+        images(tmp_path, f"x\t{path}")
+
+
+@pytest.mark.parametrize("names", [["a1", "a2", "a10"], ["1", "2", "10", "a"], ["9-b", "10-a"], ["x", "x1"]])
+def test_natural_order_counts_as_people_do(names):
+    random.Random(1).shuffle(shuffled := list(names))
+    assert sorted(shuffled, key=places.natural) == names
+
+
+# ---- models
+
+
+def test_a_model_row_is_read_with_its_weights_file(tmp_path):
+    touch(tmp_path, "w.pth")
+    (model,) = models(tmp_path, "m\tresnet18\tfile:w.pth\tin_chans=1; global_pool=max; mean=[0.5]; a=none; b=False")
+    assert (model.id, model.key, model.timm_name, model.sheet_line) == ("m", "m", "resnet18", 2)
+    assert model.options == (("a", None), ("b", False), ("global_pool", "max"), ("in_chans", 1), ("mean", (0.5,)))
+    assert model.weights_path == tmp_path / "w.pth"
+
+
+def test_weights_are_pretrained_where_nothing_is_said(tmp_path):
+    (model,) = models(tmp_path, "m\tresnet18", header="id\ttimm_name")
+    assert (model.weights, model.weights_path, model.options) == ("pretrained", None, ())
+
+
+@pytest.mark.parametrize("weights", ["pretrained", "random:0", "hf-hub:timm/resnet18.a1_in1k"])
+def test_weights_that_timm_finds_or_draws_are_no_file(tmp_path, weights):
+    assert models(tmp_path, f"m\tresnet18\t{weights}\t")[0].weights_path is None
+
+
+@pytest.mark.parametrize(
+    ("weights", "problem"),
+    [
+        ("pretraind", "nearest: 'pretrained'"),
+        ("pretrained:", "possible: pretrained, random:SEED"),
+        ("random", "possible: pretrained, random:SEED"),
+        ("random:", "random:SEED"),
+        ("random:x", "must be a whole number"),
+        ("random:-1", "must be a whole number"),
+        ("file:gone.pth", "'file:gone.pth' does not exist"),
+        ("file:.", "is no file"),
+        ("file:e.pth", "is empty"),
+        ("package:nothing_here/x.pth", "no package 'nothing_here'"),
+        ("C:/weights.pth", "file:PATH"),
+    ],
+)
+def test_wrong_weights_are_refused_with_their_line(tmp_path, weights, problem):
+    (tmp_path / "e.pth").write_bytes(b"")
+    with pytest.raises(UserError, match=rf"models\.tsv line 2: .*{problem}"):
+        models(tmp_path, f"m\tresnet18\t{weights}\t")
+
+
+@pytest.mark.parametrize(
+    "options", ["in_chans", "in_chans=", "=1", "in chans=1", "a=1; a=2", "pretrained=true", "a={}"]
+)
+def test_wrong_options_are_refused_with_their_line(tmp_path, options):
+    with pytest.raises(UserError, match=r"models\.tsv line 2: options"):
+        models(tmp_path, f"m\tresnet18\t\t{options}")
+
+
+def test_a_model_without_timm_name_is_refused(tmp_path):
+    with pytest.raises(UserError, match="line 2: column timm_name is empty"):
+        models(tmp_path, "m\t\trandom:1\t")
