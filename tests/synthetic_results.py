@@ -1,0 +1,220 @@
+"""Results as the workflow writes them, made up in a second: vivid waves instead of features, real photographs."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import skimage
+
+from konvolut import images, store
+from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+from konvolut.atlas.write import front_page, image_pages, layer_pages, model_page
+from konvolut.settings import AtlasSettings, Photograph
+
+SKIMAGE = Path(skimage.__file__).parent / "data"
+CLASSES = ("tabby cat", "space shuttle", "espresso", "brass", "web site", "<b>nematode</b>")
+PASSPORT = {"konvolut": "0", "recipe": {"name": "lucid", "steps": 128}, "seed": 0, "versions": {"torch": "2"}}
+COLUMNS = (
+    "index,layer,kind,stage,layout,channels,height,width,stride,receptive_field_px,receptive_field_start_px,"
+    "receptive_field_exact,activation,parameters,flops,calls,inplace,auto,refused"
+).split(",")
+
+
+def photographs(names=("astronaut", "chelsea", "coffee", "rocket", "retina", "camera")) -> tuple[Photograph, ...]:
+    """Photographs of scikit-image; the first has a label that would be markup."""
+    found = [next(SKIMAGE.glob(f"{name}.*")) for name in names]
+    return tuple(
+        Photograph(
+            id=f"skimage/{path.stem}",
+            key=f"skimage-{path.stem}",
+            path=str(path),
+            source=str(path),
+            label="<script>alert('astronaut')</script>" if number == 0 else path.stem,
+            group="skimage",
+            credit="scikit-image",
+        )
+        for number, path in enumerate(found)
+    )
+
+
+def waves(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """A vivid picture (height, width, 3) uint8 of a few crossing waves."""
+    y, x = np.mgrid[0:height, 0:width] / 32
+    phases = [np.sin(x * a + y * b + c + np.sin(y * d)) for a, b, c, d in rng.uniform(-3, 3, (3, 4))]
+    return ((np.stack(phases, -1) @ rng.uniform(-0.6, 0.6, (3, 3)) + 1) * 127.5).clip(0, 255).astype(np.uint8)
+
+
+def pictures(rng: np.random.Generator, channels: list[int], start: np.ndarray | None, size: int = 96) -> store.Pictures:
+    """Pictures of some channels; the first is dead, the second weak."""
+    height, width = (size, size) if start is None else start.shape[:2]
+    final = np.stack([waves(rng, height, width) for _ in channels])
+    if start is not None:
+        final = (final // 2 + start[None] // 2).astype(np.uint8)
+    first = np.full_like(final, 120) if start is None else np.broadcast_to(start, final.shape)
+    between = np.stack([(first * (1 - s) + final * s).astype(np.uint8) for s in (0.25, 0.5, 0.75, 1)], axis=1)
+    curve = np.cumsum(rng.uniform(0, 0.1, (len(channels), 65)), axis=1).astype(np.float32)
+    curve[0] = 0
+    activation = np.stack([curve[:, -1] / 2, curve[:, -1] * 4, curve[:, -1] / 2, curve[:, -1] * 3], axis=1)
+    activation[1:2] = 0.1
+    return store.Pictures(
+        channel=np.array(channels, np.int32),
+        picture=final,
+        step=np.array([16, 32, 48, 64], np.int32),
+        intermediate=between,
+        curve=curve,
+        activation=activation.astype(np.float32),
+        attempt=np.array([2] + [0] * (len(channels) - 1), np.int32),
+    )
+
+
+def layer_examples(rng: np.random.Generator, channels: int, photo_count: int) -> store.LayerExamples:
+    """Made-up maxima of every unit over the photographs, with boxes of a fifth of the photograph."""
+    maxima = rng.gamma(2, 1, (photo_count, channels)).astype(np.float32)
+    order = np.argsort(-maxima, axis=0).T
+    corner = rng.uniform(0, 0.8, (channels, photo_count, 2))
+    counts = [np.histogram(maxima[:, channel], 24) for channel in range(channels)]
+    return store.LayerExamples(
+        image=order.astype(np.int32),
+        value=np.take_along_axis(maxima, order.T, axis=0).T,
+        cell=np.zeros((channels, photo_count, 2), np.int32),
+        box=np.concatenate([corner, corner + 0.2], axis=2).astype(np.float32),
+        mean=maxima.mean(0),
+        std=maxima.std(0),
+        max=maxima.max(0),
+        active=(maxima > 0).mean(0).astype(np.float32),
+        histogram=np.stack([count for count, _ in counts]).astype(np.int32),
+        edges=np.stack([edges for _, edges in counts]).astype(np.float32),
+    )
+
+
+class Results:
+    """A folder of made-up results of one model: `layers` maps names to (stage, channels, pictured channels)."""
+
+    def __init__(self, folder: Path, key: str, layers: dict[str, tuple], photos: tuple[Photograph, ...]) -> None:
+        self.folder, self.key, self.layers, self.photos = folder / key, key, layers, photos
+        self.rng = np.random.default_rng(len(key))
+        self.folder.mkdir(parents=True)
+        self._write_facts()
+        self._write_natural()
+        self.files = {name: self._write_pictures(name, pictured) for name, (_, _, pictured) in layers.items()}
+
+    def layer_inputs(self, layer: str, **changes) -> LayerInputs:
+        """What the job of one layer is given."""
+        channels, dreams = self.files[layer]
+        given = {
+            "channels": channels,
+            "dreams": dreams,
+            "activations": (self.folder / "activations.h5",),
+            "examples": self.folder / "examples.h5",
+            "again": "snakemake results/again/{channel}.h5",
+        }
+        facts = (self.folder / "model.json", self.folder / "layers.csv", layer, self.photos, AtlasSettings())
+        return LayerInputs(*facts, **(given | changes))
+
+    def image_model(self, atlas: Path) -> ImageModel:
+        """What the job of the photographs is given of this model."""
+        return ImageModel(
+            self.folder / "model.json",
+            self.folder / "layers.csv",
+            self.layer_folders(atlas),
+            (self.folder / "activations.h5",),
+            (self.folder / "saliency.h5",),
+            self.folder / "examples.h5",
+        )
+
+    def layer_folders(self, atlas: Path) -> tuple[tuple[str, Path], ...]:
+        """Where the layers' jobs write."""
+        return tuple((name, atlas / self.key / name) for name in self.layers)
+
+    def _write_facts(self) -> None:
+        facts = {
+            "id": self.key,
+            "key": self.key,
+            "timm_name": "tf_efficientnet_lite0",
+            "tag": "in1k",
+            "weights": "random:0",
+            "weights_sha256": "ab" * 32,
+            "data": {"input_size": [3, 224, 224]},
+            "parameters": 4_652_008,
+            "class_count": 1000,
+        }
+        (self.folder / "model.json").write_text(json.dumps(facts), encoding="utf-8")
+        with (self.folder / "layers.csv").open("w", encoding="utf-8", newline="") as file:
+            rows = csv.DictWriter(file, COLUMNS, restval="")
+            rows.writeheader()
+            for number, (name, (stage, channels, _)) in enumerate(self.layers.items()):
+                sizes = {"channels": channels, "height": 112 >> number, "width": 112 >> number, "stride": 2 << number}
+                field = {"receptive_field_px": 3 << (2 * number), "receptive_field_exact": "True", "flops": 1e8}
+                rows.writerow({"index": number, "layer": name, "kind": "Conv2d", "stage": stage} | sizes | field)
+
+    def _write_natural(self) -> None:
+        keys = [photo.key for photo in self.photos]
+        channels = {name: count for name, (_, count, _) in self.layers.items()}
+        examples = {name: layer_examples(self.rng, count, len(keys)) for name, count in channels.items()}
+        store.write_examples(self.folder / "examples.h5", store.Examples(keys, examples), PASSPORT)
+        rows, classes = len(keys), self.rng.permuted(np.tile(np.arange(6), (len(keys), 1)), axis=1)[:, :5]
+        names = [[CLASSES[number] for number in row] for row in classes]
+        shares = np.tile(np.array([0.62, 0.2, 0.05, 0.01, 0.001], np.float32), (rows, 1))
+        pooled = {
+            name: store.LayerActivations(None, value, value, np.zeros((*value.shape, 2), np.int32))
+            for name, count in channels.items()
+            for value in [self.rng.gamma(2, 1, (rows, count)).astype(np.float32)]
+        }
+        crop = np.zeros((rows, 4), np.float32)
+        activations = store.Activations(keys, [""] * rows, crop, classes, shares, names, pooled)
+        store.write_activations(self.folder / "activations.h5", activations, PASSPORT, "gzip")
+        maps = {name: self.rng.gamma(1, 1, (rows, 1, 64, 64)).astype(np.float32) for name in ("vanilla", "positive")}
+        seen = np.stack([images.resize(images.read(photo.path), (64, 64)) for photo in self.photos])
+        first = [[row[0]] for row in names]
+        saliency = store.Saliency(keys, seen, classes[:, :1], first, shares[:, :1], maps)
+        store.write_saliency(self.folder / "saliency.h5", saliency, PASSPORT)
+
+    def _write_pictures(self, layer: str, pictured: list[int]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+        if not pictured:
+            return (), ()
+        half = (len(pictured) + 1) // 2
+        shards = [part for part in (pictured[:half], pictured[half:]) if len(part) > 1] or [pictured]
+        channels = []
+        for part in shards:
+            path = self.folder / "channels" / layer / f"{part[0]}-{part[-1]}.h5"
+            store.write_pictures(path, "channels", {"noise": pictures(self.rng, part, None)}, PASSPORT)
+            channels.append(path)
+        path = self.folder / "dreams" / layer / f"{pictured[0]}-{pictured[-1]}.h5"
+        dreamt = {
+            photo.key: pictures(self.rng, pictured[:4], images.shrink(images.read(photo.path), 120))
+            for photo in self.photos[:2]
+        }
+        store.write_pictures(path, "dreams", dreamt, PASSPORT)
+        return tuple(channels), (path,)
+
+
+def small_results(folder: Path) -> list[Results]:
+    """Two models: one with layers of every kind (few units, some of many, one unit, none pictured), one of one layer."""
+    layers = {
+        "conv_stem": ("stem", 32, list(range(16))),
+        "blocks.1.0": ("1", 80, list(range(80))),
+        "blocks.2.0.downsample": ("2", 1, [0]),
+        "blocks.6.0": ("6", 320, [3, 5, 8, 100, 319]),
+        "classifier": ("head", 40, []),
+    }
+    photos = photographs()
+    return [
+        Results(folder, "lite0", layers, photos),
+        Results(folder, "untrained", {"conv_stem": ("stem", 32, list(range(12)))}, photos),
+    ]
+
+
+def write_atlas(results: list[Results], atlas: Path) -> Path:
+    """The whole atlas as the workflow's jobs write it."""
+    for result in results:
+        for layer, folder in result.layer_folders(atlas):
+            layer_pages(result.layer_inputs(layer), folder.with_name(folder.name + ".html"), folder)
+        facts = (result.folder / "model.json", result.folder / "layers.csv")
+        model_page(ModelInputs(*facts, result.layer_folders(atlas), AtlasSettings()), atlas / result.key / "index.html")
+    photos = results[0].photos
+    models = tuple(result.image_model(atlas) for result in results)
+    image_pages(ImageInputs(photos, models, AtlasSettings()), atlas / "images")
+    folders = tuple(atlas / result.key for result in results)
+    front_page(FrontInputs(folders, photos, AtlasSettings(), ("One photograph could not be read.",)), atlas)
+    return atlas / "index.html"

@@ -1,0 +1,222 @@
+"""Stored results as plain objects: what the atlas knows about a network, its layers and its photographs.
+
+Paths come in from outside and nothing here composes one. Whatever was not computed is None or empty, never an error.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from konvolut import store
+from konvolut.settings import AtlasSettings, Photograph
+
+
+@dataclass(frozen=True)
+class LayerInputs:
+    """Everything that the page of one layer is made from; `again` is a command with {channel} in it, or ""."""
+
+    model_json: Path
+    census_csv: Path
+    layer: str
+    photographs: tuple[Photograph, ...]
+    settings: AtlasSettings
+    channels: tuple[Path, ...] = ()
+    dreams: tuple[Path, ...] = ()
+    activations: tuple[Path, ...] = ()
+    examples: Path | None = None
+    again: str = ""
+
+
+@dataclass(frozen=True)
+class ModelInputs:
+    """Everything that the page of one model is made from; `layers` are the folders that layer_pages filled."""
+
+    model_json: Path
+    census_csv: Path
+    layers: tuple[tuple[str, Path], ...]
+    settings: AtlasSettings
+
+
+@dataclass(frozen=True)
+class ImageModel:
+    """What one model made of the photographs; `layers` are the folders that layer_pages filled."""
+
+    model_json: Path
+    census_csv: Path
+    layers: tuple[tuple[str, Path], ...] = ()
+    activations: tuple[Path, ...] = ()
+    saliency: tuple[Path, ...] = ()
+    examples: Path | None = None
+
+
+@dataclass(frozen=True)
+class ImageInputs:
+    """Everything that the pages of the photographs are made from."""
+
+    photographs: tuple[Photograph, ...]
+    models: tuple[ImageModel, ...]
+    settings: AtlasSettings
+
+
+@dataclass(frozen=True)
+class FrontInputs:
+    """Everything that front, about and manifest are made from; `models` are the folders that model_page filled.
+
+    `remarks` are sentences for the page about the atlas, for example which photographs could not be read.
+    """
+
+    models: tuple[Path, ...]
+    photographs: tuple[Photograph, ...]
+    settings: AtlasSettings
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Network:
+    """A model as `inspect` described it in model.json."""
+
+    id: str
+    key: str
+    timm_name: str
+    tag: str = ""
+    weights: str = ""
+    weights_sha256: str = ""
+    data: dict = field(default_factory=dict)
+    parameters: int = 0
+    class_count: int = 0
+
+    @property
+    def timm_path(self) -> str:
+        """The name that timm.create_model understands."""
+        return f"{self.timm_name}.{self.tag}" if self.tag and "." not in self.timm_name else self.timm_name
+
+
+@dataclass(frozen=True)
+class LayerFacts:
+    """One row of the census; sizes of maps in cells, receptive fields in pixels of the input."""
+
+    name: str
+    index: int = 0
+    kind: str = ""
+    stage: str = ""
+    channels: int = 0
+    height: int = 0
+    width: int = 0
+    stride: int = 0
+    receptive_field_px: int = 0
+    receptive_field_exact: bool = False
+    activation: str = ""
+    parameters: int = 0
+    flops: int = 0
+    refused: str = ""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A photograph as other pages name it: `key` for paths, `name` for readers, `answer` is the likeliest class."""
+
+    key: str
+    name: str
+    answer: str
+
+
+def read_network(path: Path) -> Network:
+    """The model of a model.json; facts that it does not hold stay empty."""
+    facts = json.loads(Path(path).read_text(encoding="utf-8"))
+    return Network(**{name: value for name, value in facts.items() if name in Network.__dataclass_fields__})
+
+
+def read_census(path: Path) -> list[LayerFacts]:
+    """The rows of layers.csv in the order of the network."""
+    with Path(path).open(encoding="utf-8", newline="") as file:
+        rows = [_layer_facts(row) for row in csv.DictReader(file)]
+    return sorted(rows, key=lambda row: row.index)
+
+
+def layer_facts(census: Iterable[LayerFacts], name: str) -> LayerFacts:
+    """The row of the layer called `name`, or an empty one."""
+    return next((row for row in census if row.name == name), LayerFacts(name))
+
+
+def read_pictures(paths: Iterable[Path], order: Iterable[str]) -> Iterator[tuple[str, store.Pictures, dict]]:
+    """(start, pictures, passport) of each shard in turn, the shards by first channel, the starts in `order`."""
+    rank = {start: number for number, start in enumerate(order)}
+    for path in sorted(paths, key=_first_channel):
+        passport = store.read_passport(path)
+        shard = store.read_pictures(path)
+        for start in sorted(shard, key=lambda start: (rank.get(start, len(rank)), start)):
+            yield start, _ascending(shard[start]), passport
+
+
+def read_answers(paths: Iterable[Path]) -> dict[str, list[tuple[str, float]]]:
+    """The likeliest classes of each photograph (by key): names and probabilities."""
+    answers = {}
+    for path in paths:
+        shard = store.read_activations(path)
+        for image, names, shares in zip(shard.image, shard.predicted_name, shard.probability, strict=True):
+            answers[image] = list(zip(names, map(float, shares), strict=True))
+    return answers
+
+
+def read_examples(path: Path | None, layer: str) -> tuple[list[str], store.LayerExamples | None]:
+    """The keys of the photographs and what excites the units of `layer`, or None."""
+    if path is None:
+        return [], None
+    examples = store.read_examples(path, [layer])
+    return examples.image, examples.layers.get(layer)
+
+
+def shown(photographs: Iterable[Photograph], answers: dict[str, list[tuple[str, float]]]) -> dict[str, Shown]:
+    """Photographs by key, as other pages name them."""
+    return {
+        photo.key: Shown(photo.key, photo.label or photo.id, answers[photo.key][0][0] if photo.key in answers else "")
+        for photo in photographs
+    }
+
+
+def health(curve: np.ndarray, activation: float, natural_max: float | None) -> str:
+    """One letter: d(ead) the objective never rose, w(eak) below the best photograph, g(ood), - nothing to compare."""
+    start = float(curve[0]) if len(curve) else 0.0
+    smallest_rise = 1e-6 * max(1.0, abs(start))  # float32 resolution: less is no rise
+    if len(curve) > 1 and float(np.nanmax(curve)) - start <= smallest_rise:
+        return "d"
+    if natural_max is None:
+        return "-"
+    return "w" if activation < natural_max else "g"
+
+
+def _layer_facts(row: dict[str, str]) -> LayerFacts:
+    def number(name: str) -> int:
+        try:
+            return int(float(row.get(name) or 0))
+        except (ValueError, OverflowError):
+            return 0
+
+    numbers = ("index", "channels", "height", "width", "stride", "receptive_field_px", "parameters", "flops")
+    texts = ("kind", "stage", "activation", "refused")
+    return LayerFacts(
+        name=row["layer"],
+        receptive_field_exact=row.get("receptive_field_exact", "").lower() in ("true", "1"),
+        **{name: number(name) for name in numbers},
+        **{name: row.get(name) or "" for name in texts},
+    )
+
+
+def _first_channel(path: Path) -> tuple[int, str]:
+    first = Path(path).stem.partition("-")[0]
+    return int(first) if first.isdigit() else 0, str(path)
+
+
+def _ascending(pictures: store.Pictures) -> store.Pictures:
+    order = np.argsort(pictures.channel, kind="stable")
+    if np.array_equal(order, np.arange(len(order))):
+        return pictures
+    sorted_fields = {
+        name: getattr(pictures, name)[order]
+        for name in ("channel", "picture", "intermediate", "curve", "activation", "attempt")
+    }
+    return store.Pictures(step=pictures.step, **sorted_fields)

@@ -1,0 +1,220 @@
+"""Views in, text out: the only door to Jinja2. Everything that a user named is escaped here."""
+
+import functools
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from konvolut.atlas import plates
+from konvolut.atlas.model import FrontInputs, LayerFacts, Network
+from konvolut.atlas.photographs import PhotographView
+from konvolut.atlas.units import HEALTH, LayerUnits, Series
+from konvolut.provenance import VERSION
+from konvolut.settings import Photograph
+
+TEMPLATES = Path(__file__).parent / "templates"
+MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
+
+
+def script(content: dict) -> str:
+    """A classic script that hands `content` to the page: works from file://, where fetch does not."""
+    text = json.dumps(content, separators=(",", ":"), allow_nan=False)
+    for character in "<>&":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f"ATLAS({text})\n"
+
+
+def layer(network: Network, facts: LayerFacts, units: LayerUnits, *, folder: str, title: str) -> str:
+    """The page of one layer: a grid of links over plates; the script adds the rest."""
+    return _render(
+        "layer.html",
+        root="../",
+        title=title,
+        network=network,
+        layer=facts,
+        folder=quote(folder),
+        units=units,
+        grid=_plates(units, quote(folder)),
+        photographs=len(units.keys),
+    )
+
+
+def network(network: Network, census: list[LayerFacts], layers: list[dict], *, title: str) -> str:
+    """The page of one model: its layers from stem to head."""
+    stages: dict[str, list[dict]] = {}
+    for entry in layers:
+        side = any(word in entry["name"] for word in MODULE_SIDE_BRANCHES)
+        row = entry | {"url": quote(entry["folder"]), "side_branch": side}
+        stages.setdefault(entry["stage"] or "Layers", []).append(row)
+    return _render(
+        "model.html",
+        root="../",
+        title=title,
+        network=network,
+        census=census,
+        stages=stages,
+        series=_techniques(layers),
+        unit_count=sum(len_pictured(entry) for entry in layers),
+        layer_count=len(layers),
+    )
+
+
+def photograph(view: PhotographView, *, neighbours: tuple, title: str) -> str:
+    """The page of one photograph."""
+    return _render("image.html", root="../", title=title, view=view, before=neighbours[0], after=neighbours[1])
+
+
+def photographs(views: list[PhotographView], *, title: str) -> str:
+    """The page with all photographs."""
+    return _render("images.html", root="../", title=title, views=views)
+
+
+def front(summaries: list[dict], photographs: tuple[Photograph, ...], *, title: str) -> str:
+    """What a reader opens first."""
+    return _render(
+        "front.html",
+        root="",
+        title=title,
+        models=[_card(summary) for summary in summaries],
+        unit_count=sum(len_pictured(entry) for summary in summaries for entry in summary["layers"]),
+        photographs=photographs,
+        techniques=sorted({name for summary in summaries for name in _techniques(summary["layers"])}),
+    )
+
+
+def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
+    """What was computed, from what, and how to repeat it."""
+    computed = [
+        {
+            "model": summary["model"],
+            "folder": summary["folder"],
+            "rows": _computed(summary),
+            "missing": _missing(summary),
+        }
+        for summary in summaries
+    ]
+    return _render("about.html", root="", title=title, computed=computed, inputs=inputs, health=HEALTH)
+
+
+def len_pictured(layer: dict) -> int:
+    """How many units of a layer (an entry of a model's summary.json) have an optimised picture."""
+    made = layer["made"] or {"series": []}
+    return max((series["count"] for series in made["series"] if series["technique"] != "examples"), default=0)
+
+
+def _plates(units: LayerUnits, folder: str) -> dict:
+    """The grid that is there without a script: plates of the first series with pictures."""
+    series = next((series for series in units.series if series.sheets), None)
+    if series is None:
+        return {"series": None, "plates": []}
+    sheet = series.sheets["plate"]
+    size = plates.PLATE_COLUMNS**2
+    parts = [range(first, min(first + size, len(series.channels))) for first in range(0, len(series.channels), size)]
+    return {
+        "series": series,
+        "plates": [_plate(units, series, part, f"{folder}/{series.prefix}-{n}.webp") for n, part in enumerate(parts)],
+        "width": sheet["width"] * plates.PLATE_COLUMNS,
+        "side": sheet["height"],
+    }
+
+
+def _plate(units: LayerUnits, series: Series, slots: range, file: str) -> dict:
+    tiles = [
+        {
+            "channel": series.channels[slot],
+            "health": series.health[slot : slot + 1],
+            "top": top.name if (top := units.top(series.channels[slot])) else "",
+        }
+        for slot in slots
+    ]
+    free = -len(tiles) % plates.PLATE_COLUMNS
+    rows = (len(tiles) + free) // plates.PLATE_COLUMNS
+    return {"file": file, "tiles": tiles, "free": free, "rows": rows}
+
+
+def _techniques(layers: list[dict]) -> dict[str, str]:
+    """Prefix and title of each series that any layer has, in the order of the layers' own lists."""
+    names = {"channels": "Features", "examples": "Photographs"}
+    return {
+        series["prefix"]: names.get(series["technique"], f"Dreams of {series['title']}")
+        for layer in layers
+        for series in (layer["made"] or {"series": []})["series"]
+    }
+
+
+def _card(summary: dict) -> dict:
+    """A model as the front page shows it: a mosaic of three strips and one row per stage."""
+    folder = quote(summary["folder"])
+    stripped = [
+        {
+            "stage": layer["stage"],
+            "name": layer["name"],
+            "url": f"{folder}/{quote(layer['folder'])}.html",
+            "strip": f"{folder}/{quote(layer['folder'])}/{layer['made']['series'][0]['prefix']}-strip.webp",
+            "units": layer["made"]["series"][0]["units"],
+        }
+        for layer in summary["layers"]
+        if (layer["made"] or {}).get("series")
+    ]
+    last_of_stage = {row["stage"] or row["name"]: row for row in stripped}
+    return {
+        "model": summary["model"],
+        "url": f"{folder}/index.html",
+        "mosaic": [stripped[place] for place in plates.spread(len(stripped), 3)],
+        "stages": list(last_of_stage.values()),
+        "layer_count": len(summary["layers"]),
+        "unit_count": sum(len_pictured(layer) for layer in summary["layers"]),
+        "units": [[row["url"], row["units"]] for row in stripped],
+        "layers": summary["layers"],
+    }
+
+
+def _computed(summary: dict) -> list[dict]:
+    rows: dict[str, dict] = {}
+    for entry in summary["layers"]:
+        for series in (entry["made"] or {"series": []})["series"]:
+            row = rows.setdefault(
+                series["technique"],
+                {"technique": series["technique"], "layers": set(), "pictures": 0, "health": {}, "passport": None},
+            )
+            row["layers"].add(entry["name"])
+            row["pictures"] += series["count"]
+            row["passport"] = row["passport"] or next(iter(series["passports"]), None)
+            for name, count in series["health"].items():
+                row["health"][name] = row["health"].get(name, 0) + count
+    return [row | {"layers": len(row["layers"])} for row in rows.values()]
+
+
+def _missing(summary: dict) -> list[str]:
+    return [layer["name"] for layer in summary["layers"] if not layer["made"]]
+
+
+def _render(template: str, **values) -> str:
+    return _environment().get_template(template).render(version=VERSION, **values)
+
+
+@functools.lru_cache(maxsize=1)
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "thousands": lambda number: f"{number:,}",
+        "percent": lambda share: f"{share * 100:.0f} %" if share >= 0.01 else "< 1 %",
+        "url": quote,
+        "pretty": lambda value: json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False),
+        "stage": stage_title,
+    }
+    return environment
+
+
+def stage_title(stage: str) -> str:
+    """A heading from the census' word for a stage: "2" -> "Stage 2", "stem" -> "Stem"."""
+    return f"Stage {stage}" if stage.isdigit() else stage[:1].upper() + stage[1:]

@@ -1,0 +1,156 @@
+"""What the page of a photograph shows: answers of the models, attribution maps, dreams and the units it excites."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+
+from konvolut import images, store
+from konvolut.atlas import model, plates
+from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
+from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
+from konvolut.settings import Photograph
+
+UNITS_SHOWN = 10  # one line of the page
+# Gradient maps have a few cells far above all others: scaled to their maximum they look black.
+BRIGHTEST_QUANTILE = 0.995
+
+
+@dataclass
+class Attribution:
+    """Maps of one target: the class and (method, file relative to images/) pairs."""
+
+    target: str
+    probability: float
+    seen: str
+    maps: list[tuple[str, str]]
+
+
+@dataclass
+class ModelView:
+    """What one model makes of one photograph."""
+
+    key: str
+    id: str
+    answers: list[tuple[str, float]] = field(default_factory=list)
+    attributions: list[Attribution] = field(default_factory=list)
+    dreams: list[tuple[str, list[Sprite]]] = field(default_factory=list)
+    strongest: list[tuple[str, list[Sprite]]] = field(default_factory=list)
+
+
+@dataclass
+class PhotographView:
+    """One photograph and what the models make of it."""
+
+    photo: Photograph
+    models: list[ModelView] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.photo.label or self.photo.id
+
+
+def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
+    """The pages' contents in the order of the photographs; attribution maps are written on the way."""
+    pages = {photo.key: PhotographView(photo) for photo in inputs.photographs}
+    for source in inputs.models:
+        network = model.read_network(source.model_json)
+        answers = model.read_answers(source.activations)
+        attributions = _write_attributions(source, network.key, saliency_folder)
+        dreams, strongest = _dreams(source, network.key), _strongest(source, network.key)
+        for key, page in pages.items():
+            page.models.append(
+                ModelView(
+                    network.key,
+                    network.id,
+                    answers.get(key, []),
+                    attributions.get(key, []),
+                    dreams.get(key, []),
+                    strongest.get(key, []),
+                )
+            )
+    return list(pages.values())
+
+
+def scaled_for_eyes(values: np.ndarray) -> np.ndarray:
+    """A map (H, W) from its minimum to its 99.5 % quantile as 0..1; a flat map is all 0."""
+    low, high = float(values.min()), float(np.quantile(values, BRIGHTEST_QUANTILE))
+    if high <= low:
+        high = float(values.max())
+    return np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values, dtype=float)
+
+
+def z_scores(maxima: np.ndarray) -> np.ndarray:
+    """Maxima (photographs, units) in standard deviations of each unit above its own mean; 0 for a constant unit."""
+    deviation = maxima.std(axis=0)
+    centred = maxima - maxima.mean(axis=0)
+    return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
+
+
+def _write_attributions(source: ImageModel, model_key: str, folder: Path) -> dict[str, list[Attribution]]:
+    found: dict[str, list[Attribution]] = {}
+    for path in source.saliency:
+        shard = store.read_saliency(path)
+        for row, key in enumerate(shard.image):
+            (folder / key).mkdir(exist_ok=True)
+            images.write_webp(folder / key / f"{model_key}-seen.webp", shard.input[row], plates.QUALITY)
+            found[key] = [
+                _write_maps(shard, row, place, folder / key, model_key) for place in range(shard.target_class.shape[1])
+            ]
+    return found
+
+
+def _write_maps(shard: store.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
+    maps = []
+    for method, values in shard.maps.items():
+        name = f"{model_key}-{place}-{method}.webp"
+        images.write_webp(folder / name, images.colour_map(scaled_for_eyes(values[row, place])), plates.QUALITY)
+        maps.append((method, quote(f"saliency/{folder.name}/{name}")))
+    return Attribution(
+        shard.target_name[row][place],
+        float(shard.target_probability[row, place]),
+        quote(f"saliency/{folder.name}/{model_key}-seen.webp"),
+        maps,
+    )
+
+
+def _dreams(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, list[Sprite]]]]:
+    found: dict[str, list[tuple[str, list[Sprite]]]] = {}
+    for name, folder in _in_order(source):
+        for series in read_summary(folder).get("series", []):
+            if series["technique"] == "dreams":
+                sprites = layer_sprites(series, f"../{model_key}/{folder.name}", "large")[:UNITS_SHOWN]
+                found.setdefault(series["start"], []).append((name, sprites))
+    return found
+
+
+def _strongest(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, list[Sprite]]]]:
+    """Per photograph and layer: the pictured units that are furthest above their own mean over the photographs."""
+    keys, maxima = _read_maxima(source.activations)
+    found: dict[str, list[tuple[str, list[Sprite]]]] = {}
+    for name, folder in _in_order(source):
+        pictured = next((series for series in read_summary(folder).get("series", []) if series["sheets"]), None)
+        if pictured is None or name not in maxima:
+            continue
+        sprites = layer_sprites(pictured, f"../{model_key}/{folder.name}", "plate")
+        scores = z_scores(maxima[name])[:, [sprite.channel for sprite in sprites]]
+        for row, key in enumerate(keys):
+            best = np.argsort(-scores[row], kind="stable")[:UNITS_SHOWN]
+            chosen = [sprites[place].noted(f"{scores[row, place]:.1f} σ") for place in best if scores[row, place] > 0]
+            found.setdefault(key, []).append((name, chosen))
+    return found
+
+
+def _read_maxima(paths: Iterable[Path]) -> tuple[list[str], dict[str, np.ndarray]]:
+    shards = [store.read_activations(path) for path in paths]
+    keys = [key for shard in shards for key in shard.image]
+    layers = shards[0].layers if shards else {}
+    return keys, {name: np.concatenate([shard.layers[name].max for shard in shards]) for name in layers}
+
+
+def _in_order(source: ImageModel) -> list[tuple[str, Path]]:
+    rank = {facts.name: facts.index for facts in model.read_census(source.census_csv)}
+    layers = [(name, Path(folder)) for name, folder in source.layers]
+    return sorted(layers, key=lambda layer: rank.get(layer[0], LayerFacts("").index))

@@ -1,0 +1,106 @@
+"""The pictures of one layer: shards of results come in one after another, sheets and facts come out."""
+
+import math
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+from konvolut import images, store
+from konvolut.atlas.model import LayerInputs
+from konvolut.atlas import model, plates
+from konvolut.atlas.plates import SheetWriter
+from konvolut.atlas.units import LayerUnits, Series
+from konvolut.settings import AtlasSettings
+
+
+class SeriesWriter:
+    """Writes one series of optimised pictures, a shard at a time, and notes its facts."""
+
+    def __init__(self, series: Series, folder: Path, shard_count: int, settings: AtlasSettings) -> None:
+        self.series, self.folder, self.shard_count, self.settings = series, folder, shard_count, settings
+        self.sheets: dict[str, SheetWriter] = {}
+        self.squares: list[np.ndarray] = []
+
+    def add(self, pictures: store.Pictures, passport: dict, natural_max: np.ndarray | None) -> None:
+        """Take one shard."""
+        if not self.sheets:
+            self._open_sheets(pictures)
+        self.series.add(pictures, passport, natural_max)
+        for picture, intermediates in zip(pictures.picture, pictures.intermediate, strict=True):
+            for kind, tiles in (("plate", [picture]), ("large", [picture]), ("steps", intermediates)):
+                for tile in tiles if kind in self.sheets else ():
+                    self.sheets[kind].add(tile)
+        share = math.ceil(plates.STRIP_COLUMNS / self.shard_count)
+        places = plates.spread(len(pictures.picture), share)
+        self.squares += [plates.square(pictures.picture[place], self.settings.thumbnails_px) for place in places]
+
+    def finish(self) -> Series:
+        """Write what is left; the series with the geometry of its sheets."""
+        for kind, writer in self.sheets.items():
+            writer.finish()
+            self.series.sheets[kind] = asdict(writer.sheet)
+        plates.write_strip(self.folder / f"{self.series.prefix}-strip.webp", self.squares)
+        return self.series
+
+    def _open_sheets(self, first: store.Pictures) -> None:
+        px, prefix = self.settings.thumbnails_px, self.series.prefix
+        at_most = len(first.picture) * self.shard_count
+        self.sheets["plate"] = SheetWriter(self.folder, prefix, plates.plate_sheet(at_most, px))
+        sheet = plates.large_sheet(*first.picture.shape[1:3], self.settings.large_px)
+        if self.settings.large:
+            self.sheets["large"] = SheetWriter(self.folder, f"{prefix}-large", sheet)
+        if first.intermediate.shape[1]:
+            steps = plates.steps_sheet(first.intermediate.shape[1], sheet, px)
+            self.sheets["steps"] = SheetWriter(self.folder, f"{prefix}-steps", steps)
+
+
+def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray | None) -> list[Series]:
+    """Sheets and facts of all channels and dreams of one layer, one series per technique and start."""
+    starts = {photo.key: photo.label or photo.id for photo in inputs.photographs}
+    finished = []
+    for technique, paths in (("channels", inputs.channels), ("dreams", inputs.dreams)):
+        writers: dict[str, SeriesWriter] = {}
+        for start, pictures, passport in model.read_pictures(paths, starts):
+            if start not in writers:
+                series = _new_series(technique, start, len(writers), starts)
+                writers[start] = SeriesWriter(series, folder, len(paths), inputs.settings)
+            writers[start].add(pictures, passport, natural_max)
+        finished += [writer.finish() for writer in writers.values()]
+    return finished
+
+
+def write_examples(inputs: LayerInputs, folder: Path, units: LayerUnits) -> Series:
+    """Plates of the best photograph of every unit, cut to the receptive field of the cell that it excites."""
+    series = Series("examples", "", "examples", "Photographs")
+    px = inputs.settings.thumbnails_px
+    writer = SheetWriter(folder, series.prefix, plates.plate_sheet(units.count, px))
+    crops = _example_crops(inputs, units, writer.sheet.height)
+    for channel, crop in enumerate(crops):
+        writer.add(crop)
+        series.channels.append(channel)
+    writer.finish()
+    strip = [plates.square(crops[place], px) for place in plates.spread(units.count)]
+    plates.write_strip(folder / f"{series.prefix}-strip.webp", strip)
+    series.sheets["plate"] = asdict(writer.sheet)
+    return series
+
+
+def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list[np.ndarray]:
+    """One square of side_px per unit; every photograph is decoded once, whatever the number of units."""
+    blank = np.full((side_px, side_px, 3), plates.FREE, np.uint8)
+    crops = [blank] * units.count
+    paths = {photo.key: photo.path for photo in inputs.photographs}
+    tops = [units.top(channel) for channel in range(units.count)]
+    for shown in dict.fromkeys(photo for photo in tops if photo):
+        photo = images.read(paths[shown.key])
+        for channel in (number for number, top in enumerate(tops) if top == shown):
+            crop = plates.crop_to_field(photo, units.examples.box[channel][0])
+            crops[channel] = images.resize(crop, (side_px, side_px))
+    return crops
+
+
+def _new_series(technique: str, start: str, number: int, names: dict[str, str]) -> Series:
+    if technique == "dreams":
+        return Series(technique, start, f"dreams-{number}", names.get(start, start))
+    return Series(technique, start, "channels" if number == 0 else f"channels-from-{number}", "Features")

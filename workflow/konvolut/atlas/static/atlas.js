@@ -1,0 +1,126 @@
+"use strict";
+/* What every page shares: theme, help, single keys, data files and a way to make elements. */
+const Konvolut = (() => {
+  const received = {};
+  const kept = {
+    get: (name) => { try { return localStorage.getItem("konvolut-" + name); } catch { return null; } },
+    set: (name, value) => { try { localStorage.setItem("konvolut-" + name, value); } catch { /* private window */ } },
+  };
+
+  // Text only ever becomes text: names are the user's and may hold markup.
+  function make(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else if (name.startsWith("--")) element.style.setProperty(name, value);
+      else if (value === true) element.setAttribute(name, "");
+      else if (value !== false && value != null) element.setAttribute(name, value);
+    }
+    element.append(...children.filter((child) => child != null && child !== false));
+    return element;
+  }
+
+  // Data comes as classic scripts that call ATLAS: fetch is blocked under file://.
+  function load(url, kind) {
+    if (received[kind]) return Promise.resolve(received[kind]);
+    return new Promise((done, failed) => {
+      const tag = make("script", { src: url });
+      tag.onload = () => (received[kind] ? done(received[kind]) : failed(new Error(url)));
+      tag.onerror = () => failed(new Error(url));
+      document.head.append(tag);
+    });
+  }
+
+  function ranges(text) {
+    return text.split(",").filter(Boolean).flatMap((part) => {
+      const [low, high = low] = part.split("-").map(Number);
+      return Array.from({ length: high - low + 1 }, (_, number) => low + number);
+    });
+  }
+
+  // Where the tile number `slot` lies: its file and place.
+  function place(series, kind, slot) {
+    const sheet = series.sheets[kind];
+    const perFile = sheet.columns * sheet.rows;
+    const inside = slot % perFile;
+    return {
+      file: `${series.folder}/${series.prefix}${kind === "plate" ? "" : "-" + kind}-${Math.floor(slot / perFile)}.webp`,
+      x: inside % sheet.columns, y: Math.floor(inside / sheet.columns), n: sheet.columns, r: sheet.width / sheet.height,
+    };
+  }
+
+  function cell(series, kind, slot, alt) {
+    const at = place(series, kind, slot);
+    return make("span", { class: "cell", "--x": at.x, "--y": at.y, "--n": at.n, "--r": at.r }, make("img", { src: at.file, alt }));
+  }
+
+  function copyButton(text, label) {
+    const button = make("button", { type: "button", onclick: () => copy(text(), button, label) }, label);
+    return button;
+  }
+
+  async function copy(text, button, label) {
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch { // no clipboard without a secure context, as in some browsers under file://
+      const area = make("textarea", {}, text);
+      document.body.append(area);
+      area.select();
+      document.execCommand("copy");
+      area.remove();
+    }
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = label; }, 1200);
+  }
+
+  function dark() {
+    const chosen = document.documentElement.dataset.theme;
+    return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  function turnDark() {
+    document.documentElement.dataset.theme = dark() ? "light" : "dark";
+    kept.set("theme", document.documentElement.dataset.theme);
+  }
+
+  const keys = [["d", "dark or light", turnDark], ["?", "this help", help]];
+
+  function help() {
+    const open = document.querySelector("dialog");
+    if (open) return open.close();
+    const single = make("input", { type: "checkbox", onchange: () => kept.set("keys", single.checked ? "on" : "off") });
+    single.checked = kept.get("keys") !== "off";
+    const rows = keys.map(([key, words]) => make("tr", {}, make("td", {}, make("kbd", {}, key)), make("td", {}, words)));
+    const dialog = make("dialog", { "aria-label": "Keyboard", onclose: () => dialog.remove() },
+      make("h2", {}, "Keyboard"), make("table", {}, make("tbody", {}, ...rows)),
+      make("p", {}, make("label", {}, single, " single keys are on")),
+      make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+    document.body.append(dialog);
+    dialog.showModal();
+  }
+
+  function onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), textarea, select");
+    if (typing && event.key !== "Escape") return;
+    if (document.querySelector("dialog") && event.key !== "?") return;
+    if (event.key.length === 1 && event.key !== "?" && kept.get("keys") === "off") return;
+    const found = keys.find(([key]) => key.split(" ").includes(event.key));
+    if (found && found[2](event) !== false) event.preventDefault();
+  }
+
+  function start() {
+    const links = document.querySelector(".links");
+    links.append(
+      make("button", { type: "button", class: "plain", "aria-label": "Dark or light", title: "Dark or light (d)", onclick: turnDark }, "◐"),
+      make("button", { type: "button", class: "plain", "aria-label": "Keyboard help", title: "Keyboard (?)", onclick: help }, "?"));
+    document.addEventListener("keydown", onKey);
+  }
+
+  const theme = kept.get("theme");
+  if (theme) document.documentElement.dataset.theme = theme;
+  document.addEventListener("DOMContentLoaded", start);
+  return { received, kept, make, load, ranges, place, cell, copyButton, keys };
+})();
+
+function ATLAS(data) { Konvolut.received[data.kind] = data; }

@@ -1,0 +1,225 @@
+"""What the script of a layer's page is told about its units: columns to sort by, and details of each for the panel."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from konvolut import store
+from konvolut.atlas.model import LayerFacts, Shown, health
+from konvolut.plan import format_channels
+
+DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
+EXAMPLES_SHOWN = 9  # three rows of three, as Microscope shows
+CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
+HEALTH = {"g": "good", "w": "weak", "d": "dead", "-": "not compared"}
+
+
+@dataclass
+class Series:
+    """Pictures of some units by one technique from one start, as the pages need them; `slots` are in sheet order."""
+
+    technique: str
+    start: str
+    prefix: str
+    title: str
+    sheets: dict[str, dict] = field(default_factory=dict)
+    steps: list[int] = field(default_factory=list)
+    last_step: int = 0
+    channels: list[int] = field(default_factory=list)
+    health: str = ""
+    activations: list[list[float]] = field(default_factory=list)
+    curves: list[list[float]] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    passports: list[dict] = field(default_factory=list)
+    passport_of: list[int] = field(default_factory=list)
+
+    def add(self, pictures: store.Pictures, passport: dict, natural_max: np.ndarray | None) -> None:
+        """Note one shard's facts."""
+        if passport not in self.passports:
+            self.passports.append(passport)
+        self.steps = [int(step) for step in pictures.step]
+        self.last_step = max(0, pictures.curve.shape[1] - 1)
+        for row, channel in enumerate(map(int, pictures.channel)):
+            best = None if natural_max is None else float(natural_max[channel])
+            self.channels.append(channel)
+            self.health += health(pictures.curve[row], float(pictures.activation[row][1]), best)
+            self.activations.append(rounded(pictures.activation[row]))
+            self.curves.append(rounded(thinned(pictures.curve[row])))
+            self.attempts.append(int(pictures.attempt[row]))
+            self.passport_of.append(self.passports.index(passport))
+
+    def columns(self) -> dict:
+        """What the grid needs to know."""
+        return self.outline() | {
+            "steps": self.steps,
+            "last_step": self.last_step,
+            "health": self.health,
+            "activation": [values[1] for values in self.activations],
+        }
+
+    def outline(self) -> dict:
+        """What other pages need to know to show one of these pictures."""
+        return {
+            "technique": self.technique,
+            "start": self.start,
+            "prefix": self.prefix,
+            "title": self.title,
+            "units": format_channels(self.channels),
+            "sheets": self.sheets,
+        }
+
+    def detail(self, slot: int) -> dict:
+        """What the panel needs to know about one unit."""
+        return {
+            "activation": self.activations[slot],
+            "attempt": self.attempts[slot],
+            "curve": self.curves[slot],
+            "passport": self.passport_of[slot],
+        }
+
+
+@dataclass(frozen=True)
+class LayerUnits:
+    """All that is known of one layer's units: series of pictures and, where computed, evidence from photographs."""
+
+    count: int
+    series: list[Series]
+    keys: list[str]
+    examples: store.LayerExamples | None
+    shown: dict[str, Shown]
+
+    def top(self, channel: int) -> Shown | None:
+        """The photograph that excites a unit most."""
+        if self.examples is None or not self.examples.image.shape[1]:
+            return None
+        row = int(self.examples.image[channel][0])
+        return self.shown.get(self.keys[row]) if 0 <= row < len(self.keys) else None
+
+    def known(self) -> list[int]:
+        """Channels of which there is anything to show."""
+        return sorted({channel for series in self.series for channel in series.channels})
+
+
+def columns(units: LayerUnits) -> dict:
+    """The table behind sort and filter, for the whole layer; `top` indexes `photographs`."""
+    tops = [units.top(channel) for channel in range(units.count)]
+    used = _used(tops)
+    found = units.examples
+    natural = {name: rounded(getattr(found, name)) for name in ("mean", "max", "active")} if found else {}
+    return {
+        "kind": "columns",
+        "count": units.count,
+        "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
+        "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
+        "natural": natural,
+        "series": [series.columns() for series in units.series],
+    }
+
+
+def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
+    """(number, content) of each details file; a file holds the channels number * 256 to number * 256 + 255."""
+    slots = [{channel: slot for slot, channel in enumerate(series.channels)} for series in units.series]
+    for number in sorted({channel // DETAILS_PER_FILE for channel in units.known()}):
+        first = number * DETAILS_PER_FILE
+        channels = [channel for channel in units.known() if first <= channel < first + DETAILS_PER_FILE]
+        photographs: list[Shown] = []
+        content = {}
+        for channel in channels:
+            pictures = {
+                series.prefix: series.detail(where[channel])
+                for series, where in zip(units.series, slots, strict=True)
+                if channel in where and series.curves
+            }
+            content[str(channel)] = {"pictures": pictures, **_evidence(units, channel, photographs)}
+        yield (
+            number,
+            {
+                "kind": f"details-{number}",
+                "photographs": [[photo.key, photo.name, photo.answer] for photo in photographs],
+                "passports": {series.prefix: series.passports for series in units.series if series.passports},
+                "units": content,
+            },
+        )
+
+
+def table(units: LayerUnits) -> Iterable[list]:
+    """Rows of units.csv, the heading first."""
+    yield (
+        ["channel", "series", "health", "mean", "max", "mean_held_out", "max_held_out", "attempt"]
+        + [f"natural_{name}" for name in ("mean", "std", "max", "active")]
+        + ["best_photographs"]
+    )
+    pictured = {
+        (channel, series.prefix): [series.health[slot], *series.activations[slot], series.attempts[slot]]
+        for series in units.series
+        if series.curves
+        for slot, channel in enumerate(series.channels)
+    }
+    seen = {channel for channel, _ in pictured}
+    rows = list(pictured) + [(channel, "") for channel in units.known() if channel not in seen]
+    for channel, prefix in sorted(rows):
+        yield [channel, prefix, *pictured.get((channel, prefix), [""] * 6), *_natural_row(units, channel)]
+
+
+def _natural_row(units: LayerUnits, channel: int) -> list:
+    found = units.examples
+    if found is None:
+        return [""] * 5
+    values = rounded([getattr(found, name)[channel] for name in ("mean", "std", "max", "active")])
+    best = [units.keys[row] for row in found.image[channel][:EXAMPLES_SHOWN] if 0 <= row < len(units.keys)]
+    return [*values, " ".join(best)]
+
+
+def _evidence(units: LayerUnits, channel: int, photographs: list[Shown]) -> dict:
+    """A unit's examples, histogram and statistics; new photographs are added to the list that examples index."""
+    found = units.examples
+    if found is None:
+        return {}
+    rows = []
+    for row, value, box in zip(found.image[channel], found.value[channel], found.box[channel], strict=True):
+        photo = units.shown.get(units.keys[row]) if 0 <= row < len(units.keys) else None
+        if photo is None or len(rows) == EXAMPLES_SHOWN:
+            continue
+        if photo not in photographs:
+            photographs.append(photo)
+        rows.append([photographs.index(photo), *rounded([value, *box])])
+    return {
+        "examples": rows,
+        "histogram": [int(count) for count in found.histogram[channel]],
+        "edges": rounded(found.edges[channel][[0, -1]], 4),
+        "natural": rounded([found.mean[channel], found.std[channel], found.max[channel], found.active[channel]]),
+    }
+
+
+def rounded(values: Sequence[float], digits: int = 3) -> list[float | int | None]:
+    """Numbers to so many significant digits; what is not finite becomes None."""
+    return [_short(float(f"{float(value):.{digits}g}")) for value in values]
+
+
+def thinned(curve: np.ndarray) -> np.ndarray:
+    """At most CURVE_POINTS values of a curve, its ends among them."""
+    if len(curve) <= CURVE_POINTS:
+        return curve
+    return curve[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)]
+
+
+def _short(value: float) -> float | int | None:
+    if not np.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _used(photographs: Iterable[Shown | None]) -> list[Shown]:
+    return list(dict.fromkeys(photo for photo in photographs if photo))
+
+
+def summary(units: LayerUnits, facts: LayerFacts) -> dict:
+    """What the pages of models, photographs and the whole atlas show of a layer."""
+    series = []
+    for entry in units.series:
+        counts = {name: entry.health.count(letter) for letter, name in HEALTH.items()}
+        series.append(
+            entry.outline() | {"count": len(entry.channels), "health": counts, "passports": entry.passports[:1]}
+        )
+    return {"layer": facts.name, "channels": facts.channels, "photographs": len(units.keys), "series": series}

@@ -1,0 +1,153 @@
+"""The files of the atlas: each function is the work of one job and writes only what that job owns.
+
+    layer_pages   {model}/{layer}.html and the folder {model}/{layer}/ with
+                  {series}-{n}.webp, {series}-large-{n}.webp, {series}-steps-{n}.webp   sheets, see plates.py
+                  {series}-strip.webp       squares for the model's page
+                  columns.js details-{n}.js units.csv summary.json
+    model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
+    image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp
+                  images/saliency/{key}/{model}-{target}-{method}.webp
+    front_page    index.html about.html manifest.json .nojekyll assets/    reads the summaries of the models
+
+Nothing here looks at a clock: the same results give the same bytes.
+"""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from urllib.parse import quote
+
+from konvolut import images
+from konvolut.atlas import model, pages, photographs, plates, series, units
+from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
+from konvolut.provenance import VERSION
+
+STATIC = Path(__file__).parent / "static"
+LARGE_PHOTO_PX = 640  # the photograph on its own page: half of a laptop's screen
+
+
+def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
+    """Write the page of one layer and everything that it shows."""
+    folder = _emptied(folder)
+    network = model.read_network(inputs.model_json)
+    facts = model.layer_facts(model.read_census(inputs.census_csv), inputs.layer)
+    keys, examples = model.read_examples(inputs.examples, inputs.layer)
+    shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
+    optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
+    layer_units = units.LayerUnits(facts.channels, optimised, keys, examples, shown)
+    if examples is not None:
+        optimised.append(series.write_examples(inputs, folder, layer_units))
+    names = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
+    again = names | {"layer": facts.name, "command": inputs.again}
+    _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
+    for number, content in units.details(layer_units):
+        _write_text(folder / f"details-{number}.js", pages.script(content))
+    _write_text(folder / "units.csv", _csv(units.table(layer_units)))
+    _write_json(folder / "summary.json", units.summary(layer_units, facts))
+    text = pages.layer(network, facts, layer_units, folder=folder.name, title=inputs.settings.title)
+    _write_text(html, text)
+
+
+def model_page(inputs: ModelInputs, html: Path) -> None:
+    """Write the page of one model, and beside it the list of its layers as layers.js and summary.json."""
+    html = Path(html)
+    network = model.read_network(inputs.model_json)
+    census = model.read_census(inputs.census_csv)
+    layers = [
+        {"folder": Path(folder).name, **asdict(model.layer_facts(census, name)), "made": _read_json(folder)}
+        for name, folder in inputs.layers
+    ]
+    layers.sort(key=lambda layer: layer["index"])
+    facts = asdict(network) | {"timm_path": network.timm_path}
+    _write_json(html.with_name("summary.json"), {"model": facts, "layers": layers})
+    rows = [[layer["name"], quote(f"{layer['folder']}.html")] for layer in layers]
+    _write_text(html.with_name("layers.js"), pages.script({"kind": "layers", "layers": rows}))
+    _write_text(html, pages.network(network, census, layers, title=inputs.settings.title))
+
+
+def image_pages(inputs: ImageInputs, folder: Path) -> None:
+    """Write the pages of the photographs, their thumbnails and their attribution maps."""
+    folder = _emptied(folder)
+    for kind in ("photo", "large", "saliency"):
+        (folder / kind).mkdir()
+    for photo in inputs.photographs:
+        upright = images.read(photo.path)
+        for kind, longest_px in (("photo", inputs.settings.large_px * 3 // 2), ("large", LARGE_PHOTO_PX)):
+            images.write_webp(folder / kind / f"{photo.key}.webp", images.shrink(upright, longest_px), plates.QUALITY)
+    views = photographs.views(inputs, folder / "saliency")
+    for number, view in enumerate(views):
+        neighbours = (views[number - 1] if number else None, views[number + 1] if number + 1 < len(views) else None)
+        text = pages.photograph(view, neighbours=neighbours, title=inputs.settings.title)
+        _write_text(folder / f"{view.photo.key}.html", text)
+    _write_text(folder / "index.html", pages.photographs(views, title=inputs.settings.title))
+
+
+def front_page(inputs: FrontInputs, folder: Path) -> None:
+    """Write what a reader opens first, the page about the atlas, the manifest for scripts and the assets."""
+    folder = Path(folder)
+    summaries = [
+        summary | {"folder": Path(path).name} for path in inputs.models if (summary := _read_json(path)) is not None
+    ]
+    assets = _emptied(folder / "assets")
+    for asset in sorted(STATIC.iterdir()):
+        shutil.copyfile(asset, assets / asset.name)
+    _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
+    _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
+    _write_text(folder / "index.html", pages.front(summaries, inputs.photographs, title=inputs.settings.title))
+    _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))
+
+
+def _manifest(inputs: FrontInputs, summaries: list[dict]) -> dict:
+    """The whole atlas for scripts: what there is, where it lies and how sheets are cut."""
+    images_listed = [
+        {
+            "key": photo.key,
+            "id": photo.id,
+            "label": photo.label,
+            "group": photo.group,
+            "credit": photo.credit,
+            "page": f"images/{quote(photo.key)}.html",
+        }
+        for photo in inputs.photographs
+    ]
+    return {
+        "format": "konvolut-atlas/1",
+        "konvolut": VERSION,
+        "unit_url": "{model}/{layer}.html#u{channel}",
+        "models": summaries,
+        "images": images_listed,
+    }
+
+
+def _emptied(folder: Path) -> Path:
+    """The folder without what an earlier run left in it."""
+    folder = Path(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _read_json(folder: Path) -> dict | None:
+    path = Path(folder) / "summary.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def _write_json(path: Path, content: dict, indent: int | None = None) -> None:
+    _write_text(path, json.dumps(content, indent=indent, sort_keys=True, allow_nan=False) + "\n")
+
+
+def _csv(rows: Iterable[list]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _write_text(path: Path, text: str) -> None:
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode("utf-8"))
