@@ -20,6 +20,8 @@ from konvolut.errors import UserError, nearest
 MODEL_COLUMNS = ("id", "timm_name", "weights", "options")
 IMAGE_COLUMNS = ("id", "path", "label", "group", "credit")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+# Control characters (C0, DEL, C1) and lone surrogates, as Python reads them from file names that are no UTF-8.
+UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 HASH_DIGITS = 8
 # Together with the hash a key has at most 64 characters; of a long id the beginning and the end tell most.
 SLUG_HEAD, SLUG_TAIL = 25, 29
@@ -166,7 +168,7 @@ def _check_header(header: list[str], possible: Sequence[str], required: Sequence
 def _check_text(cells: Iterable[str], where: str) -> None:
     """Refuse what terminals, HDF5 and HTML cannot hold: control characters and halves of surrogate pairs."""
     for cell in cells:
-        if any(unicodedata.category(character) in ("Cc", "Cs") for character in cell):
+        if UNSHOWABLE.search(cell):
             raise UserError(f"{where}: {cell!r} holds a control character or is no Unicode")
 
 
