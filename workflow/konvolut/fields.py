@@ -63,7 +63,9 @@ class Field:
 WHOLE = Field(dims=(), exact=False)
 
 
-def _merge(fields: Sequence[Field], dims: tuple) -> Field | None:
+def _merge(fields: Sequence[Field], dims: tuple | None) -> Field | None:
+    if dims is None:
+        return None
     merged = replace(fields[0], dims=dims)
     for field in fields[1:]:
         y, x = merged.y.union(field.y), merged.x.union(field.x)
@@ -89,8 +91,7 @@ def pointwise(fields: Sequence[Field], args: tuple, shape: tuple) -> Field | Non
     if len(labels) != 1 or len(fields[0].dims) != len(shape):
         return None
     stretched = any(f.is_spatial(d) and _length(f.dims[d]) != n for f in fields for d, n in enumerate(shape))
-    dims = None if stretched else _relabel(fields[0], shape)
-    return _merge(fields, dims) if dims else None
+    return None if stretched else _merge(fields, _relabel(fields[0], shape))
 
 
 def _length(dim: Iterable[tuple[str, int]]) -> int:
@@ -102,8 +103,7 @@ def _same(fields: Sequence[Field], args: tuple, shape: tuple) -> Field:
 
 
 def _pair(value: Sequence[int] | int) -> tuple[int, int]:
-    values = [value] if isinstance(value, int) else list(value)
-    return (values[0], values[-1])
+    return (value, value) if isinstance(value, int) else (value[0], value[-1])
 
 
 def _slide(field: Field, shape: tuple, kernel, stride, padding, dilation=1) -> Field | None:
@@ -132,10 +132,10 @@ def _average_pool(fields: Sequence[Field], args: tuple, shape: tuple) -> Field |
 
 
 def _adaptive_pool(fields: Sequence[Field], args: tuple, shape: tuple) -> Field | None:
-    before = [_length(dim) for dim in fields[0].dims[-2:]]
-    if any(n % m for n, m in zip(before, shape[-2:], strict=True)) or 1 in shape[-2:]:
+    sides = [(_length(dim), n) for dim, n in zip(fields[0].dims[-2:], shape[-2:], strict=True)]
+    if any(before % after or after == 1 for before, after in sides):
         return None
-    kernel = tuple(n // m for n, m in zip(before, shape[-2:], strict=True))
+    kernel = tuple(before // after for before, after in sides)
     return _slide(fields[0], shape, kernel, kernel, 0)
 
 
@@ -152,8 +152,7 @@ def _concatenate(fields: Sequence[Field], args: tuple, shape: tuple) -> Field | 
     axis = (args[1] if len(args) > 1 else 0) % len(shape)
     if len(fields) < len(args[0]) or any(field.is_spatial(axis) for field in fields):
         return None
-    aligned = len({tuple(map(_length, (*f.dims[:axis], *f.dims[axis + 1 :]))) for f in fields}) == 1
-    aligned = aligned and len({f.axes() for f in fields}) == 1
+    aligned = len({(f.axes(), *map(_length, (*f.dims[:axis], *f.dims[axis + 1 :]))) for f in fields}) == 1
     return _merge(fields, _relabel(fields[0], shape)) if aligned else None
 
 
@@ -228,8 +227,7 @@ def _reshape(fields: Sequence[Field], args: tuple, shape: tuple) -> Field | None
             dim.append((label, n))
         dims.append(tuple(dim) or ((OTHER, 1),))
     field = replace(fields[0], dims=tuple(dims))
-    labels = {label for dim in dims for label, _ in dim}
-    return field if {Y, X} <= labels else None
+    return field if {Y, X} <= {label for dim in dims for label, _ in dim} else None
 
 
 RULES: dict[object, Callable] = {

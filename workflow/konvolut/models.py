@@ -1,6 +1,7 @@
 """A timm model, ready to be looked into: built, filled with its weights, frozen. The only file that imports timm."""
 
 import contextlib
+import dataclasses
 import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,11 @@ class Network:
     @property
     def device(self) -> torch.device:
         return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    def facts(self) -> dict:
+        """What a passport says about the network."""
+        data = dataclasses.asdict(self.data)
+        return {"model": self.source, "weights_sha256": self.weights_sha256, "data": data, "device": self.device.type}
 
 
 def build(source, device: str | torch.device = "cpu") -> Network:
@@ -163,11 +169,11 @@ def _create_pretrained(source, name: str) -> nn.Module:
     try:
         with _offline_when_unreachable():
             module = _create(source, name=name, pretrained=True)
-    except (OSError, RuntimeError) as error:
-        cause = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except (OSError, RuntimeError, ValueError) as error:
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"{_row(source)}: the weights of {name!r} could not be had ({cause}); connect this machine to the network, "
-            "fill the Hugging Face cache (HF_HOME) on one that is, or give the weights as file:PATH or package:MODULE/PATH"
+            f"{_row(source)}: the weights of {name!r} could not be had ({cause}); connect this machine to the network,"
+            " fill the Hugging Face cache (HF_HOME), or give the weights as file:PATH or package:MODULE/PATH"
         ) from error
     built = module.pretrained_cfg.get("architecture")
     if built and built != source.timm_name.partition(".")[0]:

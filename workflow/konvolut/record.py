@@ -12,6 +12,7 @@ A layer is anything with `name, layout, height, width, stride` (plan.LayerSpec, 
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,26 +26,32 @@ class Reached(Exception):  # noqa: N818 - not an error: the forward pass has rea
     """Ends a forward pass early; only `run` sees it."""
 
 
-class Recording(dict[str, Tensor]):
-    """Layer name -> activation (B, C, H, W), filled by `run`; emptied by nothing but `clear`."""
+class Recording(dict[str, Any]):
+    """Layer name -> activation (B, C, H, W), or what `keep` made of it; filled anew by each `run`.
+
+    `output` is what the whole module put out in the last run, None where the pass ended early.
+    """
+
+    output: Any = None
+    input_hw: tuple[int, int] | None = None
 
     def run(self, module: nn.Module, inputs: Tensor) -> "Recording":
         """Forward pass of (B, C, H, W) inputs through the recorded module, as far as needed."""
         self.clear()
-        self.input_hw = tuple(inputs.shape[-2:])
+        self.input_hw, self.output = tuple(inputs.shape[-2:]), None
         with suppress(Reached):
-            module(inputs)
+            self.output = module(inputs)
         return self
 
 
 @contextmanager
 def record(
-    module: nn.Module, layers: Sequence, *, stop: bool = False, keep: Callable[[str, Tensor], Tensor] | None = None
+    module: nn.Module, layers: Sequence, *, stop: bool = False, keep: Callable[[Tensor], Any] | None = None
 ) -> Iterator[Recording]:
     """Record layers within a `with` block; with stop, end each forward pass as soon as all are recorded.
 
-    `keep(name, shown)` decides what is kept; it sees the tensor before later modules change it in place. Without it a
-    copy is kept, or the tensor itself for the layer that ends the pass.
+    `keep(shown)` decides what is kept; it sees the tensor before later modules change it in place. Without it a copy
+    is kept, or the tensor itself for the layer that ends the pass.
     """
     recording = Recording()
     modules = dict(module.named_modules())
@@ -110,10 +117,10 @@ def _make_hook(recording: Recording, layer, *, last: int, keep: Callable | None)
             return
         if not isinstance(output, torch.Tensor):
             raise UserError(f"layer {layer.name!r} puts out a {type(output).__name__}, not a tensor: it has no units")
-        shown = present(output, layer, getattr(recording, "input_hw", None))
+        shown = present(output, layer, recording.input_hw)
         ends = len(recording) + 1 == last
         if keep is not None:
-            recording[layer.name] = keep(layer.name, shown)
+            recording[layer.name] = keep(shown)
         else:
             recording[layer.name] = shown if ends else shown.clone()
         if ends:

