@@ -8,6 +8,7 @@ import numpy as np
 import skimage
 
 from konvolut import images, store
+from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 from konvolut.atlas.write import front_page, image_pages, layer_pages, model_page
 from konvolut.settings import AtlasSettings, Photograph
@@ -15,10 +16,27 @@ from konvolut.settings import AtlasSettings, Photograph
 SKIMAGE = Path(skimage.__file__).parent / "data"
 CLASSES = ("tabby cat", "space shuttle", "espresso", "brass", "web site", "<b>nematode</b>")
 PASSPORT = {"konvolut": "0", "recipe": {"name": "lucid", "steps": 128}, "seed": 0, "versions": {"torch": "2"}}
-COLUMNS = (
-    "index,layer,kind,stage,layout,channels,height,width,stride,receptive_field_px,receptive_field_start_px,"
-    "receptive_field_exact,activation,parameters,flops,calls,inplace,auto,refused"
-).split(",")
+COLUMNS = [
+    "index",
+    "layer",
+    "kind",
+    "stage",
+    "layout",
+    "channels",
+    "height",
+    "width",
+    "stride",
+    "receptive_field_px",
+    "receptive_field_start_px",
+    "receptive_field_exact",
+    "activation",
+    "parameters",
+    "flops",
+    "calls",
+    "inplace",
+    "auto",
+    "refused",
+]
 
 
 def photographs(names=("astronaut", "chelsea", "coffee", "rocket", "retina", "camera")) -> tuple[Photograph, ...]:
@@ -165,7 +183,7 @@ class Results:
         activations = store.Activations(keys, [""] * rows, crop, classes, shares, names, pooled)
         store.write_activations(self.folder / "activations.h5", activations, PASSPORT, "gzip")
         maps = {name: self.rng.gamma(1, 1, (rows, 1, 64, 64)).astype(np.float32) for name in ("vanilla", "positive")}
-        seen = np.stack([images.resize(images.read(photo.path), (64, 64)) for photo in self.photos])
+        seen = np.stack([plates.resized(images.read(photo.path), 64, 64) for photo in self.photos])
         first = [[row[0]] for row in names]
         saliency = store.Saliency(keys, seen, classes[:, :1], first, shares[:, :1], maps)
         store.write_saliency(self.folder / "saliency.h5", saliency, PASSPORT)

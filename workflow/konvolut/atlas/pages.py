@@ -15,6 +15,7 @@ from konvolut.provenance import VERSION
 from konvolut.settings import Photograph
 
 TEMPLATES = Path(__file__).parent / "templates"
+MOSAIC_UNITS = 6  # fewer squares do not fill the width of a card
 MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
 
 
@@ -108,7 +109,7 @@ def _plates(units: LayerUnits, folder: str) -> dict:
     """The grid that is there without a script: plates of the first series with pictures."""
     series = next((series for series in units.series if series.sheets), None)
     if series is None:
-        return {"series": None, "plates": []}
+        return {"series": None, "plates": [], "few": False}
     sheet = series.sheets["plate"]
     size = plates.PLATE_COLUMNS**2
     parts = [range(first, min(first + size, len(series.channels))) for first in range(0, len(series.channels), size)]
@@ -117,21 +118,28 @@ def _plates(units: LayerUnits, folder: str) -> dict:
         "plates": [_plate(units, series, part, f"{folder}/{series.prefix}-{n}.webp") for n, part in enumerate(parts)],
         "width": sheet["width"] * plates.PLATE_COLUMNS,
         "side": sheet["height"],
+        "few": len(series.channels) <= plates.FEW_UNITS,
     }
 
 
 def _plate(units: LayerUnits, series: Series, slots: range, file: str) -> dict:
+    rows = -(-len(slots) // plates.PLATE_COLUMNS)
     tiles = [
         {
             "channel": series.channels[slot],
+            "x": _share(place % plates.PLATE_COLUMNS, plates.PLATE_COLUMNS),
+            "y": _share(place // plates.PLATE_COLUMNS, rows),
             "health": series.health[slot : slot + 1],
             "top": top.name if (top := units.top(series.channels[slot])) else "",
         }
-        for slot in slots
+        for place, slot in enumerate(slots)
     ]
-    free = -len(tiles) % plates.PLATE_COLUMNS
-    rows = (len(tiles) + free) // plates.PLATE_COLUMNS
-    return {"file": file, "tiles": tiles, "free": free, "rows": rows}
+    return {"file": file, "tiles": tiles, "free": -len(tiles) % plates.PLATE_COLUMNS, "rows": rows}
+
+
+def _share(place: int, count: int) -> str:
+    """Where a tile lies on a sheet, as CSS' background-position counts it: 0 is the first, 100 the last."""
+    return f"{100 * place / (count - 1):.5g}" if count > 1 else "0"
 
 
 def _techniques(layers: list[dict]) -> dict[str, str]:
@@ -147,27 +155,32 @@ def _techniques(layers: list[dict]) -> dict[str, str]:
 def _card(summary: dict) -> dict:
     """A model as the front page shows it: a mosaic of three strips and one row per stage."""
     folder = quote(summary["folder"])
-    stripped = [
-        {
-            "stage": layer["stage"],
-            "name": layer["name"],
-            "url": f"{folder}/{quote(layer['folder'])}.html",
-            "strip": f"{folder}/{quote(layer['folder'])}/{layer['made']['series'][0]['prefix']}-strip.webp",
-            "units": layer["made"]["series"][0]["units"],
-        }
-        for layer in summary["layers"]
-        if (layer["made"] or {}).get("series")
-    ]
-    last_of_stage = {row["stage"] or row["name"]: row for row in stripped}
+    rows = [_strip_row(folder, entry) for entry in summary["layers"] if (entry["made"] or {}).get("series")]
+    rows = [row for row in rows if row["optimised"]] or rows
+    full = [row for row in rows if row["count"] >= MOSAIC_UNITS] or rows
+    last_of_stage = {row["stage"] or row["name"]: row for row in rows}
     return {
         "model": summary["model"],
         "url": f"{folder}/index.html",
-        "mosaic": [stripped[place] for place in plates.spread(len(stripped), 3)],
+        "mosaic": [full[place] for place in plates.spread(len(full), 3)],
         "stages": list(last_of_stage.values()),
         "layer_count": len(summary["layers"]),
-        "unit_count": sum(len_pictured(layer) for layer in summary["layers"]),
-        "units": [[row["url"], row["units"]] for row in stripped],
-        "layers": summary["layers"],
+        "unit_count": sum(len_pictured(entry) for entry in summary["layers"]),
+        "units": [[row["url"], row["units"]] for row in rows],
+    }
+
+
+def _strip_row(folder: str, layer: dict) -> dict:
+    first = layer["made"]["series"][0]
+    page = f"{folder}/{quote(layer['folder'])}"
+    return {
+        "stage": layer["stage"],
+        "name": layer["name"],
+        "url": f"{page}.html",
+        "strip": f"{page}/{first['prefix']}-strip.webp",
+        "units": first["units"],
+        "count": first["count"],
+        "optimised": first["technique"] != "examples",
     }
 
 
@@ -207,6 +220,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "thousands": lambda number: f"{number:,}",
+        "counted": lambda number, word: f"{number:,} {word}{'' if number == 1 else 's'}",
         "percent": lambda share: f"{share * 100:.0f} %" if share >= 0.01 else "< 1 %",
         "url": quote,
         "pretty": lambda value: json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False),

@@ -72,7 +72,7 @@ class SheetWriter:
         """Take the next (H, W, 3) uint8 picture: cut to the tile's aspect, scaled to its size."""
         sheet = self.sheet
         file, row, column = sheet.place(self.count)
-        tile = images.resize(cut_to_aspect(picture, sheet.height, sheet.width), (sheet.height, sheet.width))
+        tile = resized(cut_to_aspect(picture, sheet.height, sheet.width), sheet.height, sheet.width)
         top, left = row * sheet.height, column * sheet.width
         self._canvas[top : top + sheet.height, left : left + sheet.width] = tile
         self.count += 1
@@ -111,7 +111,14 @@ def spread(count: int, wanted: int = STRIP_COLUMNS) -> list[int]:
 
 def square(picture: np.ndarray, side_px: int) -> np.ndarray:
     """The centred square of a picture, scaled to side_px."""
-    return images.resize(cut_to_aspect(picture, 1, 1), (side_px, side_px))
+    return resized(cut_to_aspect(picture, 1, 1), side_px, side_px)
+
+
+def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The picture scaled to height x width px, whatever its aspect."""
+    if picture.shape[:2] == (height, width):
+        return picture
+    return images.fit(picture, (height, width), crop_pct=1.0, interpolation="bicubic", crop_mode="squash")[0]
 
 
 def cut_to_aspect(picture: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -128,7 +135,7 @@ def crop_to_field(photo: np.ndarray, box: np.ndarray) -> np.ndarray:
     tall, wide = photo.shape[:2]
     left, top, right, bottom = np.asarray(box, float) * (wide, tall, wide, tall)
     shorter = min(tall, wide)
-    side = int(round(min(shorter, max(right - left, bottom - top, SMALLEST_CROP * shorter, 1))))
+    side = round(min(shorter, max(right - left, bottom - top, SMALLEST_CROP * shorter, 1)))
     first_row = int(np.clip(round((top + bottom - side) / 2), 0, tall - side))
     first_column = int(np.clip(round((left + right - side) / 2), 0, wide - side))
     return photo[first_row : first_row + side, first_column : first_column + side]

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from konvolut import images, store
-from konvolut.atlas.model import LayerInputs
 from konvolut.atlas import model, plates
+from konvolut.atlas.model import LayerInputs
 from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import LayerUnits, Series
 from konvolut.settings import AtlasSettings
@@ -96,7 +96,7 @@ def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list
         photo = images.read(paths[shown.key])
         for channel in (number for number, top in enumerate(tops) if top == shown):
             crop = plates.crop_to_field(photo, units.examples.box[channel][0])
-            crops[channel] = images.resize(crop, (side_px, side_px))
+            crops[channel] = plates.resized(crop, side_px, side_px)
     return crops
 
 

@@ -110,6 +110,7 @@ def columns(units: LayerUnits) -> dict:
     return {
         "kind": "columns",
         "count": units.count,
+        "over": len(units.keys),
         "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
         "natural": natural,

@@ -22,11 +22,10 @@ from pathlib import Path
 from urllib.parse import quote
 
 from konvolut import images
-from konvolut.atlas import model, pages, photographs, plates, series, units
+from konvolut.atlas import assets, model, pages, photographs, plates, series, units
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.provenance import VERSION
 
-STATIC = Path(__file__).parent / "static"
 LARGE_PHOTO_PX = 640  # the photograph on its own page: half of a laptop's screen
 
 
@@ -92,9 +91,9 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     summaries = [
         summary | {"folder": Path(path).name} for path in inputs.models if (summary := _read_json(path)) is not None
     ]
-    assets = _emptied(folder / "assets")
-    for asset in sorted(STATIC.iterdir()):
-        shutil.copyfile(asset, assets / asset.name)
+    made = _emptied(folder / "assets")
+    for name, text in assets.squeezed().items():
+        _write_text(made / name, text)
     _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
     _write_text(folder / "index.html", pages.front(summaries, inputs.photographs, title=inputs.settings.title))

@@ -40,12 +40,14 @@ const Konvolut = (() => {
 
   // Where the tile number `slot` lies: its file and place.
   function place(series, kind, slot) {
-    const sheet = series.sheets[kind];
-    const perFile = sheet.columns * sheet.rows;
-    const inside = slot % perFile;
+    if (!series.sheets[kind]) kind = "plate";
+    const { columns, rows, width, height } = series.sheets[kind];
+    const file = Math.floor(slot / (columns * rows));
+    const inside = slot % (columns * rows);
+    const left = Math.ceil(series.list.length / columns) - file * rows; // the last sheet has only the rows it needs
     return {
-      file: `${series.folder}/${series.prefix}${kind === "plate" ? "" : "-" + kind}-${Math.floor(slot / perFile)}.webp`,
-      x: inside % sheet.columns, y: Math.floor(inside / sheet.columns), n: sheet.columns, r: sheet.width / sheet.height,
+      file: `${series.folder}/${series.prefix}${kind === "plate" ? "" : "-" + kind}-${file}.webp`,
+      x: inside % columns, y: Math.floor(inside / columns), n: columns, rows: Math.min(rows, left), r: width / height,
     };
   }
 

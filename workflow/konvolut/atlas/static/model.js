@@ -5,11 +5,11 @@
   if (!choice) return;
   document.getElementById("tools").hidden = false;
   function show() {
-    for (const strips of document.querySelectorAll(".strips")) {
-      const images = [...strips.children];
+    for (const strip of document.querySelectorAll(".strip")) {
+      const images = [...strip.children];
       const wanted = images.find((image) => image.dataset.series === choice.value);
-      for (const image of images) image.hidden = image !== wanted;
-      if (wanted && !wanted.src) wanted.src = wanted.dataset.src;
+      for (const image of images) image.hidden = image !== (wanted || images.at(-1));
+      if (wanted && !wanted.getAttribute("src")) wanted.src = wanted.dataset.src;
     }
   }
   choice.addEventListener("change", show);

@@ -62,7 +62,7 @@ const Panel = (() => {
 
   function picture(unit, series, facts) {
     const shown = series
-      ? cell(series, series.sheets.large ? "large" : "plate", series.slot.get(unit), `${title(series)}, unit ${unit}`)
+      ? cell(series, "large", series.slot.get(unit), `${title(series)}, unit ${unit}`)
       : make("span", { class: "cell none" }, "picture: not computed");
     const caption = make("figcaption", {}, series ? title(series) : "");
     if (!facts) return make("section", { class: "first" }, make("figure", {}, shown, caption));
@@ -81,7 +81,7 @@ const Panel = (() => {
     const words = {
       d: "Dead: the ascent never raised this unit.",
       w: `Weak: reaches ${short(own)}, the best photograph ${short(best)}.`,
-      g: best > 0 ? `Reaches ${short(own)}, ${short(own / best)} times the best photograph.` : `Reaches ${short(own)}.`,
+      g: best > 0 ? `Reaches ${short(own)}, ${(own / best).toFixed(1)} times the best photograph.` : `Reaches ${short(own)}.`,
     }[health] || `Reaches ${short(own)}.`;
     return make("figcaption", {}, words + (health === "d" ? "" : kept));
   }
@@ -92,7 +92,7 @@ const Panel = (() => {
     const rows = [["mean", short(mean)], ["deviation", short(deviation)], ["maximum", short(most)], ["active on", `${Math.round(active * 100)} %`]];
     return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), make("dl", { class: "numbers" },
       ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
-    make("p", { class: "note" }, "of its maxima over the photographs"));
+    make("p", { class: "note" }, `of its maxima over ${layer.over} photograph${layer.over === 1 ? "" : "s"}`));
   }
 
   function ascent(unit, series, own) {
@@ -140,10 +140,9 @@ const Panel = (() => {
     const all = layer.series.filter((series) => series.technique === "dreams" && series.slot.has(unit));
     if (!all.length) return section("Dreams", make("p", { class: "missing" }, "not computed"));
     const pairs = all.map((series) => {
-      const kind = series.sheets.large ? "large" : "plate";
-      const dream = cell(series, kind, series.slot.get(unit), `Dream of ${series.title} by unit ${unit}`);
+      const dream = cell(series, "large", series.slot.get(unit), `Dream of ${series.title} by unit ${unit}`);
       const { activation } = facts.pictures[series.prefix] || { activation: [] };
-      return make("figure", { class: "pair", "--r": Konvolut.place(series, kind, 0).r },
+      return make("figure", { class: "pair", "--r": Konvolut.place(series, "large", 0).r },
         make("a", { href: `../images/${encodeURIComponent(series.start)}.html` }, make("img", { class: "photo", src: photo(series.start), alt: series.title, loading: "lazy" })),
         dream, make("figcaption", {}, `${series.title}, reaches ${short(activation[1])}`));
     });
@@ -153,8 +152,8 @@ const Panel = (() => {
   function again(unit) {
     const { timm, weights, layer: name, command } = layer.again;
     const pretrained = weights === "pretrained";
-    const python = `import timm\nmodel = timm.create_model(${JSON.stringify(timm)}${pretrained ? ", pretrained=True" : ""}).eval()` +
-      `${pretrained ? "" : `  # weights: ${weights}`}\nlayer = model.get_submodule(${JSON.stringify(name)})  # channel ${unit}`;
+    const python = `${pretrained ? "" : `# weights: ${weights}\n`}import timm\n` +
+      `model = timm.create_model(${JSON.stringify(timm)}${pretrained ? ", pretrained=True" : ""}).eval()\nlayer = model.get_submodule(${JSON.stringify(name)})  # channel ${unit}`;
     const box = (text) => make("div", { class: "command" }, make("pre", { tabindex: 0 }, text), copyButton(() => text, "copy"));
     return section("Make it again", command && box(command.replaceAll("{channel}", unit)), box(python));
   }

@@ -1,0 +1,24 @@
+"""Style sheet and scripts as readers get them: without comments and indentation, a quarter smaller, still legible."""
+
+import re
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+
+
+def squeezed() -> dict[str, str]:
+    """Name and text of every asset."""
+    return {path.name: squeeze(path.read_text(encoding="utf-8"), path.suffix) for path in sorted(STATIC.iterdir())}
+
+
+def squeeze(text: str, suffix: str) -> str:
+    """The same CSS or JavaScript without what only its authors read.
+
+    ASSUME: comments stand on lines of their own or follow code after two slashes and a space, no string spans
+    lines, and no selector has a space before a colon.
+    """
+    lines = [re.sub(r"\s// .*$", "", line.strip()) if suffix == ".js" else line.strip() for line in text.splitlines()]
+    kept = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    if suffix == ".css":
+        kept = re.sub(r"\s*([{};,:>])\s*", r"\1", kept).replace(";}", "}").replace("}", "}\n")
+    return kept + "\n"

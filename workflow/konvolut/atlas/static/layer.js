@@ -1,0 +1,186 @@
+"use strict";
+/* A layer's page: its state lives in the address (#u447&t=dreams-0&s=max&q=cat&z=96&f=1); tools and keys change it. */
+(() => {
+  const { make, keys, ranges } = Konvolut;
+  const $ = (id) => document.getElementById(id);
+  const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs" };
+  const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
+  const { folder, layer: name, series: first } = Grid.element.dataset;
+  let layer;
+  let state;
+  let order = [];
+  let preview;
+
+  const find = (prefix) => layer.series.find((series) => series.prefix === prefix);
+  const techniques = () => Object.keys(TITLES).map((kind) => layer.series.find((series) => series.technique === kind)).filter(Boolean);
+
+  function readAddress() {
+    const [unit] = location.hash.slice(1).split("&");
+    const given = new URLSearchParams(location.hash.slice(1));
+    const number = /^u\d+$/.test(unit) ? Number(unit.slice(1)) : Infinity;
+    return {
+      unit: number < layer.count ? number : null,
+      t: (find(given.get("t")) || find(first))?.prefix,
+      s: Grid.SORTS[given.get("s")] ? given.get("s") : "index",
+      q: given.get("q") || "", z: Number(given.get("z")) || 0, f: given.get("f") === "1",
+    };
+  }
+
+  function address() {
+    const usual = { t: first, s: "index", q: "", z: 0, f: false };
+    const parts = Object.keys(usual).filter((key) => state[key] && state[key] !== usual[key])
+      .map((key) => `${key}=${encodeURIComponent(state[key] === true ? 1 : state[key])}`);
+    return "#" + (state.unit === null ? [] : [`u${state.unit}`]).concat(parts).join("&");
+  }
+
+  // A unit is a step in the browser's history; typing and sliding are not.
+  function go(changes) {
+    const before = state;
+    state = { ...state, ...changes };
+    if (address() !== location.hash) history[state.unit !== before.unit ? "pushState" : "replaceState"](null, "", address());
+    update(before);
+  }
+
+  function update(before = {}) {
+    const changed = (...names) => names.some((key) => before[key] !== state[key]);
+    if (changed("t", "s", "q", "z")) draw();
+    document.body.classList.toggle("full", state.f && state.unit !== null);
+    Grid.mark(state.unit);
+    if (state.unit === null) Panel.hide();
+    else if (changed("unit", "t")) Panel.show(state.unit, state.t);
+  }
+
+  function draw() {
+    const series = find(state.t);
+    const natural = state.s === "index" && !state.q;
+    order = series ? Grid.arrange(series, state.s, state.q) : [];
+    Grid.draw(series, order, natural, state.z);
+    if (!series) return;
+    $("techniques").replaceChildren(...techniques().map((other, number) => make("button", {
+      type: "button", title: `key ${number + 1}`, "aria-pressed": String(series.technique === other.technique),
+      onclick: () => go({ t: other.prefix }),
+    }, TITLES[other.technique])));
+    const starts = layer.series.filter((other) => other.technique === series.technique);
+    $("start-label").hidden = starts.length < 2;
+    $("start").replaceChildren(...starts.map((other) => new Option(other.title, other.prefix, false, other === series)));
+    $("sort").value = state.s;
+    if ($("filter").value !== state.q) $("filter").value = state.q;
+    $("size").value = state.z || parseInt(getComputedStyle(Grid.element).getPropertyValue("--z"), 10);
+    $("count").textContent = `${state.q ? `${order.length} of ` : ""}${series.list.length} unit${series.list.length === 1 ? "" : "s"}`;
+  }
+
+  function step(way) {
+    const at = order.indexOf(state.unit);
+    const next = at < 0 ? order[0] : order[at + way];
+    return next === undefined ? false : go({ unit: next });
+  }
+
+  function close() {
+    if (state.unit === null) return state.q ? go({ q: "" }) : false;
+    const tile = Grid.tileOf(state.unit);
+    go({ unit: null, f: false });
+    tile?.focus({ preventScroll: true });
+  }
+
+  const full = () => (state.unit === null ? false : go({ f: !state.f }));
+
+  function walk(dx, dy) {
+    const from = document.activeElement.closest("#grid a") || Grid.tileOf(state.unit);
+    if (!from || document.activeElement.matches("input")) return false;
+    const next = Grid.beside(from, dx, dy);
+    if (!next) return;
+    from.tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+    if (state.unit !== null) go({ unit: unitOf(next) });
+  }
+
+  const unitOf = (link) => Number(link.id.slice(1));
+
+  async function neighbours() {
+    const { layers } = await Konvolut.load("layers.js", "layers");
+    const at = layers.findIndex(([other]) => other === name);
+    const [before, after] = [layers[at - 1], layers[at + 1]];
+    const visit = (other) => (other ? void (location.href = other[1]) : false);
+    keys.push(["[", "previous layer", () => visit(before)], ["]", "next layer", () => visit(after)]);
+    $("neighbours").append(`layer ${at + 1} of ${layers.length} `,
+      before ? make("a", { href: before[1], title: "key [" }, `‹ ${before[0]}`) : "", " ",
+      after ? make("a", { href: after[1], title: "key ]" }, `${after[0]} ›`) : "");
+  }
+
+  function hover(link) {
+    if (link === preview?.link) return;
+    clearTimeout(preview?.timer);
+    preview?.box?.remove();
+    preview = { link, timer: link && setTimeout(() => { preview.box = float(link); }, HOVER_MS) };
+  }
+
+  function float(link) {
+    const series = find(state.t);
+    const slot = series.slot.get(unitOf(link));
+    const reached = series.activation[slot];
+    const facts = [reached == null ? "" : `reaches ${Charts.short(reached)}`, Grid.top(unitOf(link))[1]].filter(Boolean).join(" · ");
+    const box = make("div", { class: "preview", "aria-hidden": "true" }, Konvolut.cell(series, "large", slot, ""),
+      make("p", {}, make("span", {}, `unit ${unitOf(link)}`), make("span", {}, facts)));
+    document.body.append(box);
+    const at = link.getBoundingClientRect();
+    const right = at.right + 8 + box.offsetWidth;
+    box.style.left = `${Math.max(4, right < innerWidth ? at.right + 8 : at.left - 8 - box.offsetWidth)}px`;
+    box.style.top = `${Math.max(4, Math.min(at.top - 40, innerHeight - box.offsetHeight - 4))}px`;
+    return box;
+  }
+
+  function open(event) {
+    const link = event.target.closest("a");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    hover(null);
+    go({ unit: unitOf(link) });
+    if (event.detail === 0) $("panel").querySelector("h2").focus(); // Enter: the reader goes on inside
+  }
+
+  function listen() {
+    Grid.element.addEventListener("click", open);
+    Grid.element.addEventListener("pointerover", (event) => event.pointerType === "mouse" && hover(event.target.closest("a")));
+    Grid.element.addEventListener("pointerleave", () => hover(null));
+    addEventListener("scroll", () => hover(null), { passive: true });
+    for (const [id, key] of [["sort", "s"], ["start", "t"]]) $(id).addEventListener("change", (event) => go({ [key]: event.target.value }));
+    $("size").addEventListener("input", (event) => go({ z: Number(event.target.value) }));
+    $("filter").addEventListener("input", (event) => go({ q: event.target.value }));
+    $("filter").addEventListener("keydown", (event) => event.key === "Enter" && order.length && go({ unit: order[0] }));
+    addEventListener("popstate", () => {
+      const before = state;
+      state = readAddress();
+      update(before);
+    });
+  }
+
+  function nameKeys() {
+    const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
+    keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
+      ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["Escape", "close", close],
+      ["1 2 3 4 5", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
+      [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
+  }
+
+  function begin(columns) {
+    layer = { ...columns, folder };
+    for (const series of layer.series) {
+      series.folder = folder;
+      series.list = ranges(series.units);
+      series.slot = new Map(series.list.map((unit, slot) => [unit, slot]));
+    }
+    const sorts = Object.entries(Grid.SORTS).filter(([key]) => ["index", "activation"].includes(key) || layer.natural.max);
+    $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
+    $("tools").hidden = false;
+    Grid.begin(layer);
+    Panel.begin(layer, { step, close, full });
+    nameKeys();
+    listen();
+    state = readAddress();
+    update();
+    neighbours().catch(() => {}); // the list comes with the model's page, which a running sweep has not made yet
+  }
+
+  Konvolut.load(`${folder}/columns.js`, "columns").then(begin);
+})();
