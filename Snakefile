@@ -28,7 +28,7 @@ from konvolut.sweep import load_or_exit
 configfile: "config/config.yaml"
 
 
-sweep = load_or_exit(config, lambda: checkpoints.plan.get().output[0], check=workflow.is_main_process)
+sweep = load_or_exit(config, lambda: checkpoints.plan.get().output, check=workflow.is_main_process)
 
 
 wildcard_constraints:

@@ -5,4 +5,4 @@ from konvolut import job
 with job.logged(snakemake.log[0], "plan") as progress:
     from konvolut import plan
 
-    plan.write_plan(snakemake.params.settings, snakemake.input, snakemake.output.plan, progress.say)
+    plan.write_plan(snakemake.params.settings, snakemake.input.layers, *snakemake.output, progress.say)

@@ -6,7 +6,7 @@ from konvolut import provenance
 
 def test_a_unit_seed_depends_on_every_part_of_the_unit():
     base = (0, "model", "layer", 3, "channels", 0)
-    changed = [(1, *base[1:])] + [base[:i] + ("other",) + base[i + 1 :] for i in range(1, 6)]
+    changed = [(1, *base[1:])] + [(*base[:i], "other", *base[i + 1 :]) for i in range(1, 6)]
     seeds = {provenance.unit_seed(*names) for names in [base, *changed]}
     assert len(seeds) == 7
     assert provenance.unit_seed(*base) == provenance.unit_seed(*base)

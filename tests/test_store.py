@@ -103,7 +103,7 @@ def test_a_flipped_byte_is_noticed(tmp_path, rng):
     data = bytearray(path.read_bytes())
     data[chunk.byte_offset + chunk.size // 2] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(OSError, match="(?i)read|filter|checksum"):
+    with pytest.raises(OSError, match=r"(?i)read|filter|checksum"):
         store.read_pictures(path)
 
 
@@ -129,7 +129,7 @@ def test_a_failed_write_keeps_the_older_file(tmp_path, rng):
 def test_a_file_of_another_format_is_refused_with_one_sentence(tmp_path):
     with h5py.File(tmp_path / "old.h5", "w") as file:
         file.attrs["format"] = "konvolut/0"
-    with pytest.raises(UserError, match="konvolut/0.*konvolut/1"):
+    with pytest.raises(UserError, match=r"konvolut/0.*konvolut/1"):
         store.read_pictures(tmp_path / "old.h5")
 
 

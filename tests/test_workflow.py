@@ -33,7 +33,7 @@ CONFIG = {
 def write_sweep(folder: Path, config: dict, models: str = "", images: str = "") -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    (folder / "models.tsv").write_text(models or "id\ttimm\tweights\ntiny\ttest_efficientnet\trandom:1\n")
+    (folder / "models.tsv").write_text(models or "id\ttimm_name\tweights\ntiny\ttest_efficientnet\trandom:1\n")
     rows = [f"{name}\tpackage:skimage/data/{name}.{'jpg' if name == 'rocket' else 'png'}" for name in PHOTOGRAPHS]
     (folder / "images.tsv").write_text(images or "id\tpath\n" + "\n".join(rows) + "\n")
 
@@ -222,12 +222,12 @@ MISTAKES = {
     "a channel out of range": ({"channels": {"channels": [9999], "steps": 1}}, {}, r"channel 9999 is out of range"),
     "an unknown model": (
         {},
-        {"models": "id\ttimm\tweights\na\ttest_eficientnet\trandom:1\n"},
+        {"models": "id\ttimm_name\tweights\na\ttest_eficientnet\trandom:1\n"},
         r"nearest.*test_efficientnet",
     ),
     "pretrained without network": (
         {},
-        {"models": "id\ttimm\tweights\na\ttest_efficientnet\tpretrained\n"},
+        {"models": "id\ttimm_name\tweights\na\ttest_efficientnet\tpretrained\n"},
         r"could not be had.*file:PATH",
     ),
     "an image that is not there": ({}, {"images": "id\tpath\na\tnowhere.png\n"}, r"images.*line 2.*nowhere\.png"),
@@ -254,7 +254,7 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     import torch
 
     torch.save({"conv_stem.weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    write_sweep(tmp_path, CONFIG, models="id\ttimm\tweights\na\ttest_efficientnet\tfile:weights.pth\n")
+    write_sweep(tmp_path, CONFIG, models="id\ttimm_name\tweights\na\ttest_efficientnet\tfile:weights.pth\n")
     run = snakemake(tmp_path)
     assert run.returncode == 1
     assert "the weights do not fit the model" in run.stdout + run.stderr

@@ -6,12 +6,13 @@ one row per shard; sweep.py answers Snakemake's questions from it.
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
 
-from konvolut import shards
+from konvolut import shards, survey
 from konvolut.errors import UserError, nearest
 from konvolut.provenance import unit_seed
 from konvolut.settings import Channels, ModelSource, Settings
@@ -39,14 +40,30 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def write_plan(settings_json: str, censuses: list[str], output: Path, say: Callable[[str], None]) -> None:
-    """Plan a sweep, write the table and say how much it is."""
+def write_plan(
+    settings_json: str, censuses: list[str], output: Path, photographs: Path, say: Callable[[str], None]
+) -> None:
+    """Look at the photographs, plan a sweep, write both tables and say how much it is."""
     settings = shards.from_json(Settings, settings_json)
+    surveyed = survey.survey(settings.images, settings.images_on_error)
+    for problem in surveyed["problem"]:
+        if problem:
+            say(f"left out: {problem}")
+    survey.write_survey(surveyed, photographs)
+    settings = only_readable(settings, surveyed)
     plan = make_plan(settings, dict(zip((model.key for model in settings.models), censuses, strict=True)))
     plan.to_csv(output, sep="\t", index=False, lineterminator="\n")
     jobs = len(plan)
     pictures = int(plan[plan["technique"].isin(["channels", "dreams"])]["units"].sum())
     say(f"{jobs} jobs, {pictures} pictures, {plan['gflop'].sum() / 1000:.1f} TFLOP")
+
+
+def only_readable(settings: Settings, surveyed: pd.DataFrame) -> Settings:
+    """The settings without the photographs that cannot be read."""
+    images = survey.readable(settings.images, surveyed)
+    known = {photograph.id for photograph in images}
+    dreamt = tuple(name for name in settings.dreams.images if name in known)
+    return replace(settings, images=images, dreams=replace(settings.dreams, images=dreamt))
 
 
 def layers_of(settings: Settings, section: str) -> tuple[str, ...]:

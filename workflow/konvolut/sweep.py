@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut import plan, settings, shards
+from konvolut import plan, settings, shards, survey
 from konvolut.errors import UserError
 
 SHARDS = {
@@ -19,29 +19,29 @@ SHARDS = {
 }
 
 
-def load_or_exit(config: dict, plan_path: Callable[[], str], check: bool) -> "Sweep":
+def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
     `check` also looks at the photographs' headers: for the process that the user started, not for each job.
     """
     try:
-        loaded = settings.load(config, Path.cwd())
+        loaded = settings.load(config, Path())
         if check:
             settings.check_images(loaded)
     except UserError as error:
         print(f"konvolut: {error}", file=sys.stderr)
         sys.exit(1)
-    return Sweep(loaded, plan_path)
+    return Sweep(loaded, planned)
 
 
 class Sweep:
     """Answers Snakemake's questions: which shards there are and what each one is told.
 
-    `plan_path` returns the path of the finished plan (a checkpoint's output).
+    `planned` returns the output of the finished checkpoint `plan`: the paths `plan` and `photographs`.
     """
 
-    def __init__(self, wanted: settings.Settings, plan_path: Callable[[], str]) -> None:
-        self.settings, self.plan_path = wanted, plan_path
+    def __init__(self, wanted: settings.Settings, planned: Callable) -> None:
+        self.settings, self.planned = wanted, planned
         self.model = {model.key: model for model in wanted.models}
         self.settings_json = shards.to_json(wanted)
         self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and Path("/dev/nvidia0").exists()))
@@ -77,7 +77,9 @@ class Sweep:
         if hasattr(wildcards, "layer"):
             again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
             again = again.format(model=wildcards.model, layer=wildcards.layer)
-        return shards.to_json(shards.AtlasShard(self.settings.images, self.settings.atlas, again))
+        return shards.to_json(
+            shards.AtlasShard(tuple(self._photographs("atlas", wildcards)), self.settings.atlas, again)
+        )
 
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""
@@ -101,7 +103,7 @@ class Sweep:
         return shards.to_json(kind(**facts, **{name: getattr(section, name) for name in names}))
 
     def _photographs(self, technique: str, wildcards) -> list:
-        images = self.settings.images
+        images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))
         if technique == "dreams":
             return [image for image in images if image.id in self.settings.dreams.images]
         if hasattr(wildcards, "first"):
@@ -109,8 +111,7 @@ class Sweep:
         return list(images)
 
     def _rows(self, technique: str) -> pd.DataFrame:
-        path = Path(self.plan_path())
-        rows = _cached_plan(path, path.stat().st_mtime_ns)
+        rows = _cached(plan.read_plan, self.planned().plan)
         return rows[rows["technique"] == technique]
 
     def _channels(self, technique: str, wildcards) -> tuple[int, ...]:
@@ -122,6 +123,11 @@ class Sweep:
         return plan.parse_channels(rows.iloc[0]["channels"]) if len(rows) else tuple(range(first, last + 1))
 
 
-@functools.lru_cache(maxsize=2)
-def _cached_plan(path: Path, mtime_ns: int) -> pd.DataFrame:
-    return plan.read_plan(path)
+def _cached(read: Callable[[Path], pd.DataFrame], path: str) -> pd.DataFrame:
+    """A table that thousands of jobs ask for, read again only when its file has changed."""
+    return _read_once(read, Path(path), Path(path).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(read: Callable[[Path], pd.DataFrame], path: Path, _mtime_ns: int) -> pd.DataFrame:
+    return read(path)

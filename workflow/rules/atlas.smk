@@ -79,6 +79,7 @@ rule atlas_images:
 
 rule atlas:
     input:
+        plan="results/plan.tsv",
         models=collect("results/atlas/{model}/index.html", model=sweep.model),
         images="results/atlas/images",
     output:
