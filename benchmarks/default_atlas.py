@@ -55,7 +55,7 @@ def main() -> None:
         command += ["--workflow-profile", str(ROOT / "config/profiles/local"), *sys.argv[1:]]
         status, wall_s, cpu_s, peak_gb = measure(command)
         atlas = [path for path in (Path(folder) / "results/atlas").rglob("*") if path.is_file()]
-        stored = [path for path in (Path(folder) / "results").rglob("*.h5")]
+        stored = list((Path(folder) / "results").rglob("*.h5"))
         print(f"\n{'exit status':28}{status:>10}")
         print(f"{'wall time':28}{wall_s:>10.0f} s")
         print(f"{'CPU time':28}{cpu_s:>10.0f} s on {os.cpu_count()} cores")
