@@ -1,7 +1,9 @@
 """The ascent: pictures that excite units, many at a time, in one loop.
 
 A unit's picture does not depend on its batch-mates: every random number comes from the unit's own generator on the
-CPU, the objective is per sample, and the optimisers work element by element.
+CPU, the objective is per sample, and the optimisers work element by element. With `streamlined` networks the bits are
+the same for any batch where a picture's sides are multiples of 16. Else a unit's place in the batch decides which
+vector lane its numbers fall into: some functions round differently at a vector's end, and an ascent is chaotic.
 
 Retry ladder for a unit whose objective did not rise (attempt 0 is the recipe as it is):
     1  another seed
@@ -29,6 +31,8 @@ from konvolut.store import Pictures
 from konvolut.transforms import draw, view_size, warp
 
 OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+# Fields of Pictures with a row per unit.
+PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name != "step")
 # Steps during which gradients leak through dead ReLUs, and the slope they see (16: lucid, its redirected ReLU).
 LEAKING_STEPS, LEAK = 16, 0.1
 # The first attempt with leaking gradients, the last one, and how many times as long the last one climbs.
@@ -87,9 +91,8 @@ def ascend(
             continue
         done += len(part)
         progress(done)
-    shared = {"step": parts[0].step}
-    fields = [field.name for field in dataclasses.fields(Pictures) if field.name not in shared]
-    return Pictures(**shared, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
+    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_UNIT}
+    return dataclasses.replace(parts[0], **joined)
 
 
 def climb(seen: Callable, start, channels: Tensor, matrices: Tensor | None, recipe: Recipe, leaky) -> Climb:
@@ -131,17 +134,27 @@ def to_u8(pictures: Tensor) -> Tensor:
 
 
 def _with_retries(network: Network, layer: LayerSpec, units: Sequence[UnitStart], recipe: Recipe, size) -> Pictures:
-    """One batch of units, the dead ones again and again as far as the recipe and the ladder go."""
+    """One batch of units, the dead ones again and again as far as the recipe and the ladder go.
+
+    Units come in twos at least: libraries take another kernel for a batch of one, which rounds differently.
+    """
+    if len(units) == 1:
+        twice = _with_retries(network, layer, [*units, *units], recipe, size)
+        return _rows(twice, [0])
     result = _attempt(network, layer, units, recipe, size, attempt=0)
     for attempt in range(1, 1 + min(recipe.retries, LAST_ATTEMPT)):
         dead = [index for index, curve in enumerate(result.curve) if not _rises(curve)]
         if not dead:
             break
-        again = _attempt(network, layer, [units[index] for index in dead], recipe, size, attempt=attempt)
-        for field in dataclasses.fields(Pictures):
-            if field.name != "step":
-                getattr(result, field.name)[dead] = getattr(again, field.name)
+        chosen = [units[index] for index in (dead * 2 if len(dead) == 1 else dead)]
+        again = _attempt(network, layer, chosen, recipe, size, attempt=attempt)
+        for name in PER_UNIT:
+            getattr(result, name)[dead] = getattr(again, name)[: len(dead)]
     return result
+
+
+def _rows(pictures: Pictures, rows: list[int]) -> Pictures:
+    return dataclasses.replace(pictures, **{name: getattr(pictures, name)[rows] for name in PER_UNIT})
 
 
 def _attempt(network, layer, units, recipe: Recipe, size: tuple[int, int], *, attempt: int) -> Pictures:

@@ -4,12 +4,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
-
 from konvolut import memory, models, provenance, store
 from konvolut.ascent import UnitStart, ascend
 from konvolut.recipes import Recipe
 from konvolut.shards import ChannelsShard, LayerSpec, layer_spec
+from konvolut.streamline import streamlined
 
 START = "noise"
 ATTEMPTS = 4
@@ -35,11 +34,10 @@ def render(
 
 
 def open_layer(source, census: Path, name: str, device: str) -> tuple[models.Network, LayerSpec]:
-    """The network on its device, laid out for fast convolutions, and the census' row of one layer."""
+    """The network on its device, made ready for ascents, and the census' row of one layer."""
     memory.keep_freed_blocks()
     network = models.build(source, models.choose_device(device))
-    network.module.to(memory_format=torch.channels_last)
-    return network, layer_spec(census, name)
+    return streamlined(network, name), layer_spec(census, name)
 
 
 def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:

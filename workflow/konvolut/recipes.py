@@ -33,7 +33,7 @@ class Recipe:
     fields: float = 0.0
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
-    units_per_batch: int = 16
+    units_per_batch: int = 8
     retries: int = 3
 
 
