@@ -11,6 +11,7 @@ from konvolut.sheets import ModelSource, Photograph
 
 SOURCE = ModelSource(id="m", key="m", timm_name="test_resnet", weights="random:0")
 # bn2 is changed in place by the activation after it: what is stored must be bn2's own output.
+COUNT = photographs.BATCH["cpu"] * 2 + 2
 LAYERS = ("layer1.0.bn1", "layer3", "global_pool", "fc")
 
 
@@ -18,7 +19,7 @@ LAYERS = ("layer1.0.bn1", "layer3", "global_pool", "fc")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("activations")
     generator = np.random.default_rng(0)
-    for i in range(photographs.BATCH + 2):
+    for i in range(COUNT):
         small = generator.integers(0, 256, (6, 9 + i, 3), dtype=np.uint8)
         images.write_png(folder / f"{i}.png", small.repeat(30, 0).repeat(20, 1))
     census.write_census(census.census(models.build(SOURCE)), folder / "layers.csv")
@@ -38,7 +39,7 @@ def computed(folder, numbers, name, **changed) -> store.Activations:
 
 @pytest.fixture(scope="module")
 def whole(folder):
-    return computed(folder, range(photographs.BATCH + 2), "whole.h5")
+    return computed(folder, range(COUNT), "whole.h5")
 
 
 def test_maps_and_predictions_are_those_of_a_plain_forward_pass(folder, whole):

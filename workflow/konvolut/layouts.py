@@ -11,6 +11,7 @@ CHANNELS_FIRST = (nn.Conv2d, nn.BatchNorm2d, nn.GroupNorm, nn.MaxPool2d, nn.AvgP
 CHANNELS_LAST = (nn.Linear, nn.LayerNorm)
 ATTENTION_PARTS = (nn.Dropout, nn.Softmax, nn.Identity)
 COARSEST_GRID = 64  # the largest stride of a timm 1.0 stage
+PREFIXES = (0, 1, 2)  # class and distillation tokens of models that do not say how many they have (PiT, CoaT)
 
 
 class Layouts:
@@ -20,7 +21,8 @@ class Layouts:
         self.modules = dict(network.module.named_modules())
         self.input_hw = tuple(network.data.input_size[1:])
         self.prefix_tokens = network.prefix_tokens
-        self.grids = self._token_grids(network.module)
+        self.own_grid = getattr(getattr(network.module, "patch_embed", None), "grid_size", None)
+        self.grids = self._token_grids()
         self.latest = "bchw"
 
     def describe(self, name: str, module: nn.Module, output: object) -> dict:
@@ -31,6 +33,7 @@ class Layouts:
         layout, channels, height, width = found
         if layout in ("bchw", "bhwc") and height > 1:
             self.latest = layout
+            self.grids += [(height, width)] if (height, width) not in self.grids else []
         return {"layout": layout, "channels": channels, "height": height, "width": width, "refused": ""}
 
     def _find(self, name: str, module: nn.Module, output: object) -> tuple[tuple | None, str]:
@@ -66,7 +69,7 @@ class Layouts:
 
     def _find_tokens(self, module: nn.Module, shape: tuple) -> tuple[tuple | None, str]:
         _, tokens, channels = shape
-        for prefix in dict.fromkeys((self.prefix_tokens, 0)):
+        for prefix in dict.fromkeys((self.prefix_tokens, *PREFIXES)):
             for height, width in self.grids:
                 if height * width == tokens - prefix:
                     return ("bnc", channels, height, width), ""
@@ -88,6 +91,11 @@ class Layouts:
         return abs(height * columns - width * rows) < max(rows, columns) and height <= rows and width <= columns
 
     def _is_attention_map(self, name: str, module: nn.Module, shape: tuple) -> bool:
+        if self.own_grid and len(shape) == 4:
+            tokens = math.prod(self.own_grid)
+            between = {(n, n) for n in (tokens, tokens + self.prefix_tokens)}
+            if between & {shape[1:3], shape[2:4]} and (tokens, tokens) not in self.grids:
+                return True
         parent = self.modules.get(name.rpartition(".")[0])
         heads = getattr(parent, "num_heads", None)
         return (
@@ -96,9 +104,9 @@ class Layouts:
             and (isinstance(module, nn.Softmax) or (heads == shape[1] and "attn" in name.rpartition(".")[2]))
         )
 
-    def _token_grids(self, module: nn.Module) -> list[tuple[int, int]]:
+    def _token_grids(self) -> list[tuple[int, int]]:
         """Grids on which tokens can lie: the patch embedding's, and the input divided by 1, 2, 4, ..."""
-        own = getattr(getattr(module, "patch_embed", None), "grid_size", None)
+        own = self.own_grid
         grids = [tuple(own)] if own else []
         for power in range(int(math.log2(COARSEST_GRID)) + 1):
             scale = 2**power

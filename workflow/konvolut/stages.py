@@ -5,6 +5,7 @@ from torch import nn
 
 STEM, HEAD = "stem", "head"
 EMPTY = {"layout": "", "activation": "", "refused": "", "stage": ""}
+MOST_STAGES = 8  # a network with more (ViT: every block) is shown by this many of them, evenly from first to last
 ZERO = ["channels", "height", "width", "stride", "receptive_field_px", "receptive_field_start_px", "flops", "calls"]
 NO = ("receptive_field_exact", "inplace", "auto")
 
@@ -19,7 +20,7 @@ def mark_stages(table: pd.DataFrame, module: nn.Module) -> pd.DataFrame:
     possible = table[table["refused"] == ""]
     features = _feature_rows(possible, module)
     table["stage"] = [_stage(row, features, table) for row in table.itertuples()]
-    auto = {*features, *_ends(table[table["refused"] == ""], features), *_classifier(possible, module)}
+    auto = {*_thinned(features), *_ends(table[table["refused"] == ""], features), *_classifier(possible, module)}
     table["auto"] = table["index"].isin(auto)
     for column in NO:
         table[column] = table[column].fillna(False).astype(bool)
@@ -41,6 +42,13 @@ def _feature_rows(possible: pd.DataFrame, module: nn.Module) -> list[int]:
         if name and len(chosen):
             rows.append(int(chosen["index"].iloc[-1]))
     return sorted(set(rows)) or _last_per_stride(possible)
+
+
+def _thinned(features: list[int]) -> list[int]:
+    if len(features) <= MOST_STAGES:
+        return features
+    last = len(features) - 1
+    return [features[round(i * last / (MOST_STAGES - 1))] for i in range(MOST_STAGES)]
 
 
 def _last_per_stride(possible: pd.DataFrame) -> list[int]:
@@ -75,11 +83,11 @@ def _ends(possible: pd.DataFrame, features: list[int]) -> list[int]:
 
 
 def _only_finishes(possible: pd.DataFrame, feature: int, convolution: int) -> bool:
-    """Whether a stage has no convolution of its own and the shape of the one before it."""
+    """Whether a stage has no weights of its own but norms, and the shape of the convolution before it."""
     inside = possible["layer"].str.startswith(f"{possible.loc[feature, 'layer']}.")
     shape = ["channels", "height", "width"]
     same = possible.loc[convolution, shape].tolist() == possible.loc[feature, shape].tolist()
-    return same and not (inside & possible["kind"].str.contains("Conv")).any()
+    return same and not (inside & possible["kind"].str.contains("Conv|Linear")).any()
 
 
 def _classifier(possible: pd.DataFrame, module: nn.Module) -> list[int]:
