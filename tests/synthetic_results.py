@@ -1,6 +1,7 @@
 """Results as the workflow writes them, made up in a second: vivid waves instead of features, real photographs."""
 
 import csv
+import functools
 import json
 from pathlib import Path
 
@@ -208,7 +209,7 @@ class Results:
 
 
 def small_results(folder: Path) -> list[Results]:
-    """Two models: one with layers of every kind (few units, some of many, one unit, none pictured), one of one layer."""
+    """Two models: one has layers with few units, many, some of many, one and none; the other has one layer."""
     layers = {
         "conv_stem": ("stem", 32, list(range(16))),
         "blocks.1.0": ("1", 80, list(range(80))),
@@ -221,6 +222,13 @@ def small_results(folder: Path) -> list[Results]:
         Results(folder, "lite0", layers, photos),
         Results(folder, "untrained", {"conv_stem": ("stem", 32, list(range(12)))}, photos),
     ]
+
+
+@functools.lru_cache(maxsize=1)
+def small_atlas(folder: Path) -> tuple[list[Results], Path]:
+    """small_results and their atlas, made once for all tests of a session."""
+    results = small_results(folder / "synthetic-results")
+    return results, write_atlas(results, folder / "synthetic-atlas").parent
 
 
 def write_atlas(results: list[Results], atlas: Path) -> Path:

@@ -14,11 +14,12 @@ def squeezed() -> dict[str, str]:
 def squeeze(text: str, suffix: str) -> str:
     """The same CSS or JavaScript without what only its authors read.
 
-    ASSUME: comments stand on lines of their own or follow code after two slashes and a space, no string spans
-    lines, and no selector has a space before a colon.
+    ASSUME: no string spans lines, comments beside code hold no quotes, no selector has a space before a colon.
     """
-    lines = [re.sub(r"\s// .*$", "", line.strip()) if suffix == ".js" else line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in text.splitlines()]
     kept = "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
+    if suffix == ".js":
+        kept = re.sub(r"(?m)\s// [^\"'`\n]*$", "", kept)
     if suffix == ".css":
         kept = re.sub(r"\s*([{};,:>])\s*", r"\1", kept).replace(";}", "}").replace("}", "}\n")
     return kept + "\n"

@@ -57,7 +57,7 @@ const Konvolut = (() => {
   }
 
   function copyButton(text, label) {
-    const button = make("button", { type: "button", onclick: () => copy(text(), button, label) }, label);
+    const button = make("button", { onclick: () => copy(text(), button, label) }, label);
     return button;
   }
 
@@ -96,7 +96,7 @@ const Konvolut = (() => {
     const dialog = make("dialog", { "aria-label": "Keyboard", onclose: () => dialog.remove() },
       make("h2", {}, "Keyboard"), make("table", {}, make("tbody", {}, ...rows)),
       make("p", {}, make("label", {}, single, " single keys are on")),
-      make("button", { type: "button", onclick: () => dialog.close() }, "Close"));
+      make("button", { onclick: () => dialog.close() }, "Close"));
     document.body.append(dialog);
     dialog.showModal();
   }
@@ -114,8 +114,8 @@ const Konvolut = (() => {
   function start() {
     const links = document.querySelector(".links");
     links.append(
-      make("button", { type: "button", class: "plain", "aria-label": "Dark or light", title: "Dark or light (d)", onclick: turnDark }, "◐"),
-      make("button", { type: "button", class: "plain", "aria-label": "Keyboard help", title: "Keyboard (?)", onclick: help }, "?"));
+      make("button", { class: "plain", "aria-label": "Dark or light", title: "Dark or light (d)", onclick: turnDark }, "◐"),
+      make("button", { class: "plain", "aria-label": "Keyboard help", title: "Keyboard (?)", onclick: help }, "?"));
     document.addEventListener("keydown", onKey);
   }
 

@@ -57,7 +57,7 @@
     Grid.draw(series, order, natural, state.z);
     if (!series) return;
     $("techniques").replaceChildren(...techniques().map((other, number) => make("button", {
-      type: "button", title: `key ${number + 1}`, "aria-pressed": String(series.technique === other.technique),
+      title: `key ${number + 1}`, "aria-pressed": String(series.technique === other.technique),
       onclick: () => go({ t: other.prefix }),
     }, TITLES[other.technique])));
     const starts = layer.series.filter((other) => other.technique === series.technique);

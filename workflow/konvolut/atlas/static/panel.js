@@ -51,7 +51,7 @@ const Panel = (() => {
 
   function head(unit) {
     const button = (name, words, sign, action) =>
-      make("button", { type: "button", "aria-label": words, title: words, "data-act": name, onclick: action }, sign);
+      make("button", { "aria-label": words, title: words, "data-act": name, onclick: action }, sign);
     const link = copyButton(() => location.href, "copy link");
     return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`), link,
       button("before", "Previous unit (k)", "‹", () => act.step(-1)), button("after", "Next unit (j)", "›", () => act.step(1)),

@@ -1,0 +1,318 @@
+"""The atlas in Chromium, from file:// and over http: what a reader sees, clicks and types."""
+
+import functools
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from synthetic_results import small_atlas
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if not CHROMIUM:
+    pytest.skip("chromium is not installed: the atlas was not opened in a browser", allow_module_level=True)
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
+axe = pytest.importorskip("axe_core_python.sync_playwright", reason="axe-core-python is not installed")
+
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PAGES = {
+    "front": "index.html",
+    "about": "about.html",
+    "model": "lite0/index.html",
+    "layer": "lite0/blocks.1.0.html",
+    "layer of few units": "lite0/conv_stem.html",
+    "layer of one unit": "lite0/blocks.2.0.downsample.html#u0",
+    "layer without pictures": "lite0/classifier.html",
+    "unit": "lite0/blocks.1.0.html#u5",
+    "unit without picture": "lite0/blocks.6.0.html#u7",
+    "dreams": "lite0/conv_stem.html#u1&t=dreams-1",
+    "photographs": "lite0/conv_stem.html#t=examples&s=max",
+    "unit in full width": "lite0/conv_stem.html#u3&f=1",
+    "images": "images/index.html",
+    "image": "images/skimage-astronaut.html",
+}
+LAYER = "lite0/blocks.1.0.html"
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory) -> Path:
+    return small_atlas(tmp_path_factory.getbasetemp())[1]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with playwright.sync_playwright() as session:
+        browser = session.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium, atlas):
+    """Open a page of the atlas; the test fails if it left an error in the console or a file missing."""
+    opened, complaints = [], []
+
+    def open_page(path: str, base: str | None = None, **options):
+        context = chromium.new_context(**({"viewport": {"width": 1240, "height": 860}} | options))
+        opened.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+        page.goto(f"{base or atlas.as_uri()}/{path}")
+        if LAYER.split("/")[0] in path and "#u" in path:
+            page.wait_for_selector("#panel section")
+            page.wait_for_load_state("networkidle")
+        return page
+
+    yield open_page
+    for context in opened:
+        context.close()
+    assert complaints == []
+
+
+def state(page) -> str:
+    return page.evaluate("location.hash")
+
+
+def tiles(page) -> list[str]:
+    return page.eval_on_selector_all("#grid a", "all => all.map(one => one.id)")
+
+
+def missing_pictures(page) -> list[str]:
+    """Pictures that a reader would not see after scrolling through the page."""
+    return page.evaluate(
+        """async () => {
+          const images = [...document.images].filter((one) => one.getAttribute("src"));
+          for (const one of images) { one.loading = "eager"; one.decoding = "sync"; }
+          await Promise.allSettled(images.map((one) => one.decode()));
+          return images.filter((one) => !one.naturalWidth).map((one) => one.src);
+        }"""
+    )
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_a_page_opens_whole_is_accessible_and_fits_a_phone(visit, path):
+    page = visit(path, reduced_motion="reduce")
+    assert missing_pictures(page) == []
+    for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+        page.emulate_media(color_scheme=scheme)
+        found = axe.Axe().run(page, options=rules)["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    page.set_viewport_size({"width": 360, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_a_click_opens_a_unit_that_the_address_names_and_back_closes_it(visit):
+    page = visit(LAYER)
+    page.click("#u9")
+    page.wait_for_selector("#panel .nine")
+    assert page.inner_text("#panel h2") == "Unit 9"
+    assert state(page) == "#u9"
+    assert page.locator("#panel .shot").count() == 6
+    assert page.locator("#panel .shot .box").count() == 6
+    page.go_back()
+    page.wait_for_selector("#panel", state="hidden")
+
+
+def test_the_panel_shows_everything_that_is_known_of_a_unit(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    text = page.inner_text("#panel")
+    for words in ("lite0 conv_stem:1", "Weak", "Steps of the ascent", "Photographs that excite it most", "Dreams"):
+        assert words in text
+    assert "snakemake results/again/1.h5" in text
+    assert 'timm.create_model("tf_efficientnet_lite0.in1k")' in text
+    page.click("text=Passport: Feature")
+    assert "recipe.name" in page.inner_text("#panel .passport >> nth=0")
+    assert page.locator("#panel .steps .cell").count() == 4
+    assert page.locator("#panel .pair").count() == 2
+
+
+def test_the_box_lies_where_the_receptive_field_is(visit):
+    page = visit("lite0/conv_stem.html#u3")
+    page.wait_for_selector(".shot .box")
+    share = page.evaluate(
+        """() => [...document.querySelectorAll(".shot")].map((shot) => {
+          const box = shot.querySelector(".box").getBoundingClientRect(), all = shot.getBoundingClientRect();
+          const image = shot.querySelector("img");
+          return [box.width / all.width * Math.min(image.naturalWidth, image.naturalHeight) / image.naturalWidth,
+                  box.left >= all.left - 1 && box.right <= all.right + 1];
+        })"""
+    )
+    assert all(inside for _, inside in share)
+    assert all(width == pytest.approx(0.2, abs=0.02) for width, _ in share)
+
+
+def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
+    page = visit(LAYER)
+    page.focus("#u0")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.id") == "u9"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel .nine")
+    assert page.evaluate("document.activeElement.textContent") == "Unit 9"
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    assert state(page) == "#u10"
+    page.keyboard.press("f")
+    assert state(page) == "#u10&f=1"
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#panel")
+    assert page.evaluate("document.activeElement.id") == "u10"
+
+
+def test_arrows_cross_the_gutter_between_plates(visit):
+    page = visit(LAYER, viewport={"width": 1400, "height": 860})
+    page.focus("#u7")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.id") == "u64"
+
+
+def test_the_grid_is_one_tab_stop(visit):
+    page = visit(LAYER)
+    assert page.locator("#grid a[tabindex='0']").count() == 1
+    assert page.locator("#grid a[tabindex='-1']").count() == 79
+
+
+def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
+    page = visit("lite0/conv_stem.html")
+    page.keyboard.press("2")
+    assert state(page) == "#t=dreams-0"
+    assert tiles(page) == ["u0", "u1", "u2", "u3"]
+    page.select_option("#start", "dreams-1")
+    assert state(page) == "#t=dreams-1"
+    page.keyboard.press("3")
+    assert len(tiles(page)) == 32
+    page.keyboard.press("1")
+    assert len(tiles(page)) == 16
+
+
+def test_sorting_orders_the_tiles_by_their_value(visit):
+    page = visit(LAYER)
+    page.select_option("#sort", "max")
+    natural = page.evaluate("Konvolut.received.columns.natural.max")
+    expected = sorted(range(80), key=lambda unit: (-natural[unit], unit))
+    assert tiles(page) == [f"u{unit}" for unit in expected]
+    assert state(page) == "#s=max"
+    page.select_option("#sort", "index")
+    assert tiles(page) == [f"u{unit}" for unit in range(80)]
+    assert page.locator(".plate").count() == 2
+
+
+def test_a_filter_finds_numbers_photographs_and_health(visit):
+    page = visit(LAYER)
+    page.keyboard.press("/")
+    page.keyboard.type("7")
+    assert tiles(page) == ["u7", *(f"u{unit}" for unit in range(70, 80))]
+    page.fill("#filter", "dead")
+    assert tiles(page) == ["u0", "u40"]
+    page.fill("#filter", "coffee")
+    tops = page.evaluate("Konvolut.received.columns.top.map((one) => Konvolut.received.columns.photographs[one][1])")
+    assert set(tiles(page)) == {f"u{unit}" for unit, name in enumerate(tops) if name == "coffee"}
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel .nine")
+    page.fill("#filter", "no such thing")
+    assert "No unit fits" in page.inner_text("#grid")
+
+
+def test_a_sorted_tile_shows_the_same_picture_as_its_plate(visit):
+    page = visit(LAYER)
+    page.select_option("#sort", "activation")
+    tile = page.locator("#u70").evaluate(
+        "one => [one.style.backgroundImage, one.style.backgroundPosition, one.style.backgroundSize]"
+    )
+    column, row = (float(share.rstrip("%")) for share in tile[1].split())
+    assert "channels-1.webp" in tile[0]
+    assert column == pytest.approx(100 * (70 - 64) / (8 - 1), abs=0.01)
+    assert row == 0
+    assert tile[2] in ("800%", "800% auto")
+
+
+def test_the_whole_state_survives_in_a_link(visit):
+    page = visit("lite0/conv_stem.html#u2&t=dreams-1&s=activation&q=u&z=80&f=1")
+    before = page.inner_html("#panel")
+    again = visit("lite0/conv_stem.html" + state(page))
+    assert again.inner_html("#panel") == before
+    assert again.input_value("#sort") == "activation"
+
+
+def test_the_pointer_brings_a_larger_picture(visit):
+    page = visit(LAYER)
+    page.hover("#u12")
+    page.wait_for_selector(".preview")
+    assert "unit 12" in page.inner_text(".preview")
+    page.mouse.move(5, 5)
+    page.wait_for_selector(".preview", state="detached")
+
+
+def test_dark_is_remembered_and_help_names_the_keys(visit):
+    page = visit("lite0/index.html")
+    page.keyboard.press("d")
+    page.goto(page.url.replace("index", "conv_stem"))
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("?")
+    assert "previous layer" in page.inner_text("dialog")
+    page.uncheck("dialog input")
+    page.keyboard.press("Escape")
+    page.keyboard.press("d")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_brackets_go_to_the_next_layer_and_back(visit):
+    page = visit("lite0/conv_stem.html")
+    page.wait_for_selector("#neighbours a")
+    page.keyboard.press("]")
+    page.wait_for_url("**/blocks.1.0.html")
+    page.wait_for_selector("#neighbours a")
+    page.keyboard.press("[")
+    page.wait_for_url("**/conv_stem.html")
+
+
+def test_a_random_unit_is_one_that_has_a_picture(visit):
+    page = visit("index.html")
+    page.click("#random")
+    page.wait_for_selector("#panel .nine")
+    assert page.locator("#panel .first .cell img").count() == 1
+
+
+def test_strips_of_a_model_change_with_the_series(visit):
+    page = visit("lite0/index.html")
+    page.select_option("#series", "examples")
+    shown = page.eval_on_selector_all(".strip img:not([hidden])", "all => all.map(one => one.getAttribute('src'))")
+    assert len(shown) == 5
+    assert all(source.endswith("examples-strip.webp") for source in shown)
+
+
+def test_without_a_script_pictures_and_links_are_there(visit):
+    page = visit(LAYER, java_script_enabled=False)
+    assert page.locator("#grid a").count() == 80
+    assert page.locator("#grid img").count() == 2
+    assert page.is_hidden("#tools")
+    page.goto(page.url.replace("blocks.1.0", "conv_stem"))
+    assert "url" in page.get_attribute("#u3", "style")
+
+
+def test_over_http_nothing_differs(visit, atlas):
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(atlas))
+    handler.log_message = lambda *_: None
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        page = visit("lite0/blocks.1.0.html#u5", base=f"http://127.0.0.1:{server.server_port}")
+        assert page.locator("#panel .shot").count() == 6
+        assert missing_pictures(page) == []
+        page.close()
+        server.shutdown()

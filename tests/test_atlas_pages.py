@@ -1,0 +1,257 @@
+"""The atlas as files: links, bytes, names, sheets and what is missing."""
+
+import csv
+import hashlib
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from konvolut import images
+from konvolut.atlas import assets, model, pages, plates, write
+from konvolut.atlas.photographs import scaled_for_eyes, z_scores
+from konvolut.atlas.plates import Sheet, SheetWriter
+from konvolut.plan import parse_channels
+from konvolut.settings import AtlasSettings
+from synthetic_results import Results, photographs, small_atlas, write_atlas
+
+KILOBYTE = 1024
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    return small_atlas(tmp_path_factory.getbasetemp())[0]
+
+
+@pytest.fixture(scope="module")
+def atlas(tmp_path_factory):
+    return small_atlas(tmp_path_factory.getbasetemp())[1]
+
+
+class Links(HTMLParser):
+    """The files and anchors that a page points to, and the ids that it has."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.targets, self.ids, self.tags = [], set(), []
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append(tag)
+        self.ids.add(found.get("id"))
+        self.targets += [found[name] for name in ("href", "src", "data-src") if found.get(name)]
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def told(path: Path) -> dict:
+    """What a data script hands to ATLAS."""
+    return json.loads(path.read_text(encoding="utf-8").strip().removeprefix("ATLAS(").removesuffix(")"))
+
+
+def test_every_link_and_picture_leads_to_a_file_and_every_unit_to_its_place(atlas):
+    found = {page: Links(page) for page in atlas.rglob("*.html")}
+    assert len(found) > 10
+    for page, links in found.items():
+        for target in links.targets:
+            file, _, anchor = target.partition("#")
+            path = (page.parent / unquote(file)).resolve() if file else page
+            assert path.is_file(), f"{page.name}: {target}"
+            assert path.is_relative_to(atlas)
+            if anchor and path.suffix == ".html" and anchor.startswith("u"):
+                assert anchor.partition("&")[0] in found[path].ids, f"{page.name}: {target}"
+
+
+def test_the_same_results_give_the_same_bytes(results, atlas, tmp_path):
+    write_atlas(results, tmp_path)
+    assert digests(tmp_path) == digests(atlas)
+
+
+def test_a_new_layer_rewrites_its_own_files_and_the_indexes_only(tmp_path):
+    photos = photographs(("coffee", "camera"))
+    result = Results(tmp_path / "results", "net", {"a": ("1", 8, [0, 1]), "b": ("2", 8, [])}, photos)
+    write_atlas([result], tmp_path / "atlas")
+    before = digests(tmp_path / "atlas")
+    result.files["b"] = result._write_pictures("b", [2, 3])
+    write_atlas([result], tmp_path / "atlas")
+    after = digests(tmp_path / "atlas")
+    changed = {name for name in after if before.get(name) != after[name]}
+    own = {name for name in changed if name.startswith(("net/b.html", "net/b/"))}
+    pages_of_images = {name for name in changed if name.startswith("images/") and name.endswith(".html")}
+    assert own
+    indexes = {"index.html", "about.html", "manifest.json", "net/index.html", "net/summary.json"}
+    assert changed - own - pages_of_images <= indexes
+
+
+def test_names_that_are_markup_stay_text(atlas):
+    for path in atlas.rglob("*"):
+        if path.suffix in (".html", ".js"):
+            text = path.read_text(encoding="utf-8")
+            assert "<script>alert" not in text
+            assert "<b>nematode" not in text
+    assert "&lt;script&gt;alert" in (atlas / "images" / "index.html").read_text(encoding="utf-8")
+
+
+def test_a_script_can_hold_the_end_of_a_script():
+    assert pages.script({"name": "</script><!--"}) == 'ATLAS({"name":"\\u003c/script\\u003e\\u003c!--"})\n'
+
+
+def test_no_page_asks_the_network_for_anything(atlas):
+    for page in atlas.rglob("*.html"):
+        assert not [target for target in Links(page).targets if ":" in target or target.startswith("//")]
+        text = page.read_text(encoding="utf-8")
+        assert "script-src 'self' file:;" in text
+        assert "<script>" not in text
+
+
+def test_a_layer_without_any_result_is_a_page_that_says_so(results, tmp_path):
+    bare = results[0].layer_inputs("classifier", channels=(), dreams=(), activations=(), examples=None)
+    write.layer_pages(bare, tmp_path / "classifier.html", tmp_path / "classifier")
+    assert "No picture of this layer has been computed" in (tmp_path / "classifier.html").read_text(encoding="utf-8")
+    assert json.loads((tmp_path / "classifier" / "summary.json").read_text())["series"] == []
+
+
+def test_missing_layers_models_and_photographs_are_named_not_fatal(results, tmp_path):
+    facts = (results[0].folder / "model.json", results[0].folder / "layers.csv")
+    missing = (("conv_stem", tmp_path / "lite0" / "conv_stem"),)
+    write.model_page(model.ModelInputs(*facts, missing, AtlasSettings()), tmp_path / "lite0" / "index.html")
+    write.image_pages(model.ImageInputs((), (), AtlasSettings()), tmp_path / "images")
+    write.front_page(model.FrontInputs((tmp_path / "lite0", tmp_path / "other"), (), AtlasSettings()), tmp_path)
+    assert "not computed" in (tmp_path / "lite0" / "index.html").read_text(encoding="utf-8")
+    assert "Not computed: conv_stem" in (tmp_path / "about.html").read_text(encoding="utf-8")
+
+
+def test_photographs_without_results_say_what_was_not_computed(results, tmp_path):
+    bare = model.ImageModel(results[0].folder / "model.json", results[0].folder / "layers.csv")
+    write.image_pages(model.ImageInputs(results[0].photos[:1], (bare,), AtlasSettings()), tmp_path / "images")
+    text = (tmp_path / "images" / "skimage-astronaut.html").read_text(encoding="utf-8")
+    for what in ("predictions: not computed", "Saliency of lite0", "Dreams of lite0", "Strongest units of lite0"):
+        assert what in text
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 70])
+def test_each_tile_lies_where_the_pages_look_for_it(count, tmp_path):
+    sheet = Sheet(columns=8, rows=8, height=16, width=16)
+    writer = SheetWriter(tmp_path, "plate", sheet)
+    greys = [3 * number + 20 for number in range(count)]
+    for grey in greys:
+        writer.add(np.full((16, 16, 3), grey, np.uint8))
+    writer.finish()
+    for slot, grey in enumerate(greys):
+        picture = images.read(tmp_path / f"plate-{slot // 64}.webp")
+        row, column = slot % 64 // 8, slot % 8
+        inside = picture[16 * row + 4 : 16 * row + 12, 16 * column + 4 : 16 * column + 12]
+        assert abs(float(inside.mean()) - grey) < 6
+    assert len(list(tmp_path.iterdir())) == -(-count // 64)
+
+
+def test_large_sheets_keep_the_aspect_and_stay_below_a_megapixel_and_a_bit():
+    for height, width in [(224, 224), (260, 413), (1000, 30), (64, 64)]:
+        sheet = plates.large_sheet(height, width, 224)
+        scale = min(1, 224 / max(height, width))
+        assert abs(sheet.height - height * scale) <= 0.5
+        assert abs(sheet.width - width * scale) <= 0.5
+        assert sheet.columns * sheet.rows * sheet.height * sheet.width <= plates.SHEET_PIXELS
+
+
+def test_the_crop_of_a_photograph_holds_the_receptive_field():
+    rng = np.random.default_rng(5)
+    for _ in range(50):
+        tall, wide = rng.integers(40, 200, 2)
+        left, top = rng.uniform(0, 0.9, 2)
+        box = np.array([left, top, left + 0.1, top + 0.1])
+        photo = np.zeros((tall, wide, 3), np.uint8)
+        photo[round(top * tall) : round((top + 0.1) * tall), round(left * wide) : round((left + 0.1) * wide)] = 255
+        crop = plates.crop_to_field(photo, box)
+        assert crop.shape[0] == crop.shape[1]
+        assert (crop > 0).sum() >= 0.7 * (photo > 0).sum()
+
+
+def test_places_are_spread_from_the_first_to_the_last():
+    assert plates.spread(3) == [0, 1, 2]
+    assert plates.spread(0) == []
+    places = plates.spread(2048)
+    assert (len(places), places[0], places[-1]) == (plates.STRIP_COLUMNS, 0, 2047)
+    assert np.ptp(np.diff(places)) <= 1
+
+
+@pytest.mark.parametrize(
+    ("curve", "activation", "natural", "letter"),
+    [
+        ([0, 0, 0], 0.0, 3.0, "d"),
+        ([5, 4, 5], 9.0, 3.0, "d"),
+        ([0, 1, 2], 2.0, 3.0, "w"),
+        ([0, 1, 2], 3.0, 3.0, "g"),
+        ([0, 1, 2], 3.0, None, "-"),
+    ],
+)
+def test_health_compares_the_picture_with_the_best_photograph(curve, activation, natural, letter):
+    assert model.health(np.array(curve, float), activation, natural) == letter
+
+
+def test_z_scores_are_deviations_from_each_units_own_mean():
+    maxima = np.random.default_rng(1).normal(3, 2, (5, 4))
+    maxima[:, 2] = 7
+    expected = [
+        [0 if np.std(unit) == 0 else (value - np.mean(unit)) / np.std(unit) for value in unit] for unit in maxima.T
+    ]
+    assert np.allclose(z_scores(maxima), np.array(expected).T)
+
+
+def test_maps_for_eyes_span_black_to_full():
+    values = np.random.default_rng(2).gamma(1, 1, (64, 64))
+    shown = scaled_for_eyes(values)
+    assert (shown.min(), shown.max()) == (0, 1)
+    assert scaled_for_eyes(np.full((4, 4), 3.0)).max() == 0
+
+
+def test_details_and_table_agree_with_the_stored_results(results, atlas):
+    details = told(atlas / "lite0" / "blocks.1.0" / "details-0.js")
+    columns = told(atlas / "lite0" / "blocks.1.0" / "columns.js")
+    keys, found = model.read_examples(results[0].folder / "examples.h5", "blocks.1.0")
+    with (atlas / "lite0" / "blocks.1.0" / "units.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["channel"]: row for row in csv.DictReader(file) if row["series"] == "channels"}
+    for channel in range(80):
+        unit = details["units"][str(channel)]
+        best = [details["photographs"][number][0] for number, *_ in unit["examples"]]
+        assert best == [keys[row] for row in found.image[channel]]
+        assert unit["natural"][2] == pytest.approx(found.max[channel], rel=0.01)
+        assert columns["photographs"][columns["top"][channel]][0] == best[0]
+        assert float(rows[str(channel)]["natural_max"]) == pytest.approx(found.max[channel], rel=0.01)
+    assert columns["series"][0]["health"].startswith("dw")
+    assert parse_channels(columns["series"][0]["units"]) == tuple(range(80))
+
+
+def test_the_manifest_names_every_series_and_photograph(atlas):
+    manifest = json.loads((atlas / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["images"][0]["key"] == "skimage-astronaut"
+    made = {layer["name"]: layer["made"]["series"] for layer in manifest["models"][0]["layers"]}
+    assert [series["prefix"] for series in made["conv_stem"]] == ["channels", "dreams-0", "dreams-1", "examples"]
+    assert [series["prefix"] for series in made["classifier"]] == ["examples"]
+
+
+def test_a_layer_of_two_thousand_units_stays_light(tmp_path):
+    photos = photographs(("coffee", "camera", "rocket"))
+    result = Results(tmp_path / "results", "net", {"wide": ("1", 2048, [])}, photos)
+    write.layer_pages(result.layer_inputs("wide"), tmp_path / "wide.html", tmp_path / "wide")
+    assert (tmp_path / "wide.html").stat().st_size / 2048 <= 80
+    data = sum(path.stat().st_size for path in (tmp_path / "wide").glob("*.js"))
+    assert data / 2048 <= 0.6 * KILOBYTE
+
+
+def test_no_page_loads_more_than_forty_kilobytes_of_style_and_script(atlas):
+    for page in atlas.rglob("*.html"):
+        loaded = {target for target in Links(page).targets if target.endswith((".css", ".js"))}
+        assert sum((page.parent / file).stat().st_size for file in loaded) <= 40 * KILOBYTE
+
+
+def test_squeezing_leaves_what_is_not_comment_or_indentation():
+    assert assets.squeeze("/* why */\na {\n  color: red;\n}\n", ".css") == "a{color:red}\n\n"
+    assert assets.squeeze('// why\n  go("a // b"); // not\n', ".js") == 'go("a // b");\n'
