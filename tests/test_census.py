@@ -123,6 +123,29 @@ def test_reused_changed_and_odd_modules_are_marked():
     assert table.loc["relu", "activation"] == "relu"
 
 
+class Remembering(nn.Module):
+    """Keeps a tensor of its first pass, as CoaT does."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.kept = None
+
+    def forward(self, x):
+        x = self.conv(x)
+        self.kept = x.mean() if self.kept is None else self.kept
+        return x + self.kept
+
+
+def test_a_census_leaves_nothing_in_a_model_that_remembers():
+    network = wrapped(Remembering())
+    weight = network.module.conv.weight
+    census.census(network)
+    assert network.module.kept is None
+    assert network.module.conv.weight is weight
+    assert network.module(torch.zeros(1, 3, 16, 16)).device.type == "cpu"
+
+
 class Asking(nn.Module):
     """Needs the numbers of a tensor, which the meta device has not."""
 

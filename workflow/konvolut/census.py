@@ -9,6 +9,7 @@ whole input (squeeze-excite gates and attention look everywhere). Where rows and
 field is the larger of both.
 """
 
+import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,9 +36,9 @@ COLUMNS = (
 def census(network) -> pd.DataFrame:
     """One row per named module in the order of the forward pass; `refused` says why a layer has no units, or ""."""
     try:
-        outputs = _pass(network, "meta")
+        outputs = _pass(network, _without_numbers(network.module), "meta")
     except (NotImplementedError, RuntimeError, TypeError, ValueError):  # the model asks a tensor for its numbers
-        outputs = _pass(network, network.device)
+        outputs = _pass(network, network.module, network.device)
     table = pd.DataFrame([*outputs.rows(), *_never_called(network.module, outputs.calls)])
     table.insert(0, "index", range(len(table)))
     return mark_stages(table, network.module)[list(COLUMNS)]
@@ -87,17 +88,26 @@ def activation_of(module: nn.Module) -> str:
     return kind.__name__.lower() if is_activation and kind is not nn.MultiheadAttention else ""
 
 
-def _pass(network, device: torch.device | str) -> _Outputs:
-    """A forward pass of zeros with all hooks; the network's own parameters are left where they are."""
-    module = network.module
-    tensors = {name: value.to(device) for name, value in (*module.named_parameters(), *module.named_buffers())}
+def _pass(network, module: nn.Module, device: torch.device | str) -> _Outputs:
+    """A forward pass of zeros through the network's module or its copy, with all hooks."""
     with torch.inference_mode(), FlopCounterMode(display=False) as flops:
         inputs = torch.zeros(BATCH, *network.data.input_size, device=device)
         with FieldTracker(inputs) as tracker:
             outputs = _Outputs(network, tracker, flops)
             with _hooked(module, outputs.hook):
-                torch.func.functional_call(module, tensors, (inputs,))
+                module(inputs)
     return outputs
+
+
+def _without_numbers(module: nn.Module) -> nn.Module:
+    """A copy on the meta device, made without copying weights. A copy, as some models (CoaT) keep tensors of a pass."""
+    tensors = (*module.parameters(), *module.buffers())
+    return copy.deepcopy(module, {id(tensor): _on_meta(tensor) for tensor in tensors})
+
+
+def _on_meta(tensor: Tensor) -> Tensor:
+    empty = tensor.detach().to("meta")
+    return nn.Parameter(empty, requires_grad=False) if isinstance(tensor, nn.Parameter) else empty
 
 
 @contextmanager
