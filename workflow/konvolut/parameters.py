@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 
 from konvolut.models import Network, denormalise, normalise
+from konvolut.recipes import Recipe
+
+Size = tuple[int, int]  # height, width
 
 # Grey noise of the lab notebook: uniform between these two.
 GREY_LOW, GREY_HIGH = 150 / 255, 180 / 255
@@ -18,6 +21,8 @@ SPECTRUM_STD = 0.01
 SPECTRUM_DIVISOR = 4.0
 # lucid: square root of the colour covariance of ImageNet's photographs; its columns are three independent colours.
 COLOUR_SQRT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+# Wave length that `decay` leaves alone: found by looking at tf_efficientnet_lite0; with longer ones pictures bleach.
+UNCHANGED_WAVE_PX = 16
 # Photographs are kept this far from black and white, where the sigmoid has no slope.
 PHOTO_MARGIN = 0.02
 
@@ -29,7 +34,7 @@ class Pixels:
         self.network = network
         self.values = normalise(network, pictures).contiguous(memory_format=torch.channels_last).requires_grad_()
 
-    def seen(self) -> Tensor:
+    def seen(self, size: Size | None = None) -> Tensor:
         return self.values
 
     def pictures(self) -> Tensor:
@@ -43,19 +48,29 @@ class Fourier:
     photograph about equally large (lucid's image.py).
     """
 
-    def __init__(self, network: Network, values: Tensor, size: tuple[int, int]) -> None:
+    def __init__(self, network: Network, values: Tensor, size: Size, decay: float = 1.0) -> None:
         self.network, self.size = network, size
         self.values = values.requires_grad_()
-        self.scale = spectrum_scale(*size).to(values.device)[..., None]
+        self.scale = spectrum_scale(*size, decay).to(values.device)[..., None] / SPECTRUM_DIVISOR
         self.colours = colour_matrix().to(values.device)
 
-    def seen(self) -> Tensor:
-        return normalise(self.network, self.pictures()).contiguous(memory_format=torch.channels_last)
+    def seen(self, size: Size | None = None) -> Tensor:
+        return normalise(self.network, self.pictures(size))
 
-    def pictures(self) -> Tensor:
-        spectrum = torch.view_as_complex(self.values * self.scale)
-        planes = torch.fft.irfft2(spectrum, s=self.size) / SPECTRUM_DIVISOR
-        return torch.sigmoid(torch.einsum("ij,bjhw->bihw", self.colours, planes))
+    def pictures(self, size: Size | None = None) -> Tensor:
+        """Pictures of `size`: at their own by default, smaller ones from the low frequencies alone."""
+        spectrum = self.values * self.scale
+        if size is not None and size != self.size:
+            spectrum = lowest(spectrum, size) * (size[0] * size[1] / (self.size[0] * self.size[1]))
+        planes = torch.fft.irfft2(torch.view_as_complex(spectrum), s=size or self.size)
+        # Colours last in memory (channels_last) is what the convolutions want, and one matrix product gives it.
+        return torch.sigmoid(planes.movedim(1, 3) @ self.colours.T).movedim(3, 1)
+
+
+def lowest(spectrum: Tensor, size: Size) -> Tensor:
+    """(B, 3, h, w // 2 + 1, 2): the part of (B, 3, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
+    rows = torch.fft.fftfreq(size[0], 1 / size[0]).round().long()
+    return spectrum[:, :, rows.to(spectrum.device), : size[1] // 2 + 1].contiguous()
 
 
 def colour_matrix() -> Tensor:
@@ -69,28 +84,35 @@ def frequencies(height: int, width: int) -> Tensor:
     return torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None, :])
 
 
-def spectrum_scale(height: int, width: int) -> Tensor:
-    """(H, W // 2 + 1): sqrt(w h) / max(f, 1 / max(w, h))."""
-    return (width * height) ** 0.5 / frequencies(height, width).clamp(min=1 / max(width, height))
+def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
+    """(H, W // 2 + 1): sqrt(w h) / max(f, 1 / max(w, h)), lucid's, times (16 f) ** (1 - decay).
+
+    A decay of 1 is that of natural photographs. Adam steps equally far in each frequency, and there are many high
+    ones: more than 1 takes from the noise and gives to large coloured shapes; waves of 16 px stay as they are.
+    """
+    f = frequencies(height, width).clamp(min=1 / max(width, height))
+    return (width * height) ** 0.5 / f * (f * UNCHANGED_WAVE_PX) ** (1 - decay)
 
 
-def start_noise(name: str, network: Network, generators: Sequence[torch.Generator], size: tuple[int, int]):
-    """The parameterisation `name` from random starts, one generator per unit; drawn on the CPU for all devices."""
-    device = next(network.module.parameters()).device
-    if name == "pixels":
+def start_noise(
+    recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size
+) -> Pixels | Fourier:
+    """The recipe's parameterisation at random starts, one generator per unit, drawn on the CPU for all devices."""
+    if recipe.parameterisation == "pixels":
         noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
-        return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(device))
+        return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))
     shape = (3, size[0], size[1] // 2 + 1, 2)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
-    return Fourier(network, (noise * SPECTRUM_STD).to(device), size)
+    return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay)
 
 
-def start_pictures(name: str, network: Network, pictures: Tensor):
-    """The parameterisation `name` that shows the given pictures (B, 3, H, W) in 0..1."""
-    if name == "pixels":
+def start_pictures(recipe: Recipe, network: Network, pictures: Tensor) -> Pixels | Fourier:
+    """The recipe's parameterisation that shows the given pictures (B, 3, H, W) in 0..1."""
+    if recipe.parameterisation == "pixels":
         return Pixels(network, pictures)
     size = (pictures.shape[2], pictures.shape[3])
     logits = torch.logit(pictures, eps=PHOTO_MARGIN)
-    planes = torch.einsum("ij,bjhw->bihw", colour_matrix().inverse().to(pictures.device), logits)
-    spectrum = torch.fft.rfft2(planes * SPECTRUM_DIVISOR) / spectrum_scale(*size).to(pictures.device)
-    return Fourier(network, torch.view_as_real(spectrum).contiguous(), size)
+    start = Fourier(network, torch.zeros(1, device=pictures.device), size, recipe.decay)
+    planes = torch.einsum("ij,bjhw->bihw", start.colours.inverse(), logits)
+    start.values = (torch.view_as_real(torch.fft.rfft2(planes)) / start.scale).contiguous().requires_grad_()
+    return start

@@ -17,6 +17,8 @@ class Recipe:
     Units: `learning_rate` and `weight_decay` as the named optimiser takes them; `keep_every` steps between kept
     intermediates (0: none); `size_px` the side of the square picture (photographs keep their own);
     `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
+    `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
+    covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
     `transforms` (name, amount) in the order of application, see transforms.py.
     """
 
@@ -31,10 +33,17 @@ class Recipe:
     keep_every: int = 32
     size_px: int = 224
     fields: float = 0.0
+    coarse_px: int = 0
+    coarse_steps: int = 0
+    decay: float = 1.0
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
     units_per_batch: int = 8
     retries: int = 3
+
+    def __post_init__(self) -> None:
+        if self.coarse_steps and self.parameterisation != "fourier":
+            raise UserError(f"recipe {self.name!r}: coarse_steps needs parameterisation fourier")
 
 
 LUCID_TRANSFORMS = (("pad", 12.0), ("jitter", 8.0), ("scale", 0.1), ("rotate", 10.0), ("jitter", 4.0))
@@ -61,8 +70,11 @@ BUILT_IN = {
             steps=96,
             keep_every=24,
             fields=8.0,
+            coarse_px=128,
+            coarse_steps=48,
+            decay=1.35,
             padding="wrap",
-            transforms=(("jitter", 32.0), ("scale", 0.1), ("rotate", 10.0)),
+            transforms=(("jitter", 32.0), ("scale", 0.2), ("rotate", 15.0)),
         ),
     )
 }
