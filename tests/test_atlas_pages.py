@@ -229,6 +229,28 @@ def test_details_and_table_agree_with_the_stored_results(results, atlas):
     assert parse_channels(columns["series"][0]["units"]) == tuple(range(80))
 
 
+def test_units_of_a_classifier_are_called_by_their_class(tmp_path):
+    result = Results(tmp_path / "results", "net", {"fc": ("head", 5, [0, 1])}, photographs(("coffee",)))
+    names = ["cat", "<i>dog</i>", "owl", "fox", "elk"]
+    facts = json.loads((result.folder / "model.json").read_text()) | {"class_count": 5, "class_names": names}
+    (result.folder / "model.json").write_text(json.dumps(facts))
+    census = result.folder / "layers.csv"
+    census.write_text(census.read_text().replace("Conv2d", "Linear"))
+    write.layer_pages(result.layer_inputs("fc"), tmp_path / "fc.html", tmp_path / "fc")
+    assert told(tmp_path / "fc" / "columns.js")["names"] == names
+    assert 'aria-label="Unit 1: &lt;i&gt;dog&lt;/i&gt;' in (tmp_path / "fc.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("field_px", "exact", "words"),
+    [(3, True, "sees 3 px"), (67, False, "sees up to 67 px"), (224, True, "sees the whole input"), (0, True, "")],
+)
+def test_a_receptive_field_is_told_in_words(field_px, exact, words):
+    network = model.Network("n", "n", "n", data={"input_size": [3, 224, 224]})
+    layer = model.LayerFacts("l", receptive_field_px=field_px, receptive_field_exact=exact)
+    assert network.sees(layer) == words
+
+
 def test_the_manifest_names_every_series_and_photograph(atlas):
     manifest = json.loads((atlas / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["images"][0]["key"] == "skimage-astronaut"

@@ -88,6 +88,16 @@ class Network:
     data: dict = field(default_factory=dict)
     parameters: int = 0
     class_count: int = 0
+    class_names: tuple[str, ...] = ()
+
+    def sees(self, layer: "LayerFacts") -> str:
+        """How much of the input one cell of a layer depends on, in words."""
+        sides_px = self.data.get("input_size", [0, 0, 0])[1:]
+        if not layer.receptive_field_px:
+            return ""
+        if sides_px and 0 < max(sides_px) <= layer.receptive_field_px:
+            return "sees the whole input"
+        return f"sees {'' if layer.receptive_field_exact else 'up to '}{layer.receptive_field_px:,} px"
 
     @property
     def timm_path(self) -> str:

@@ -8,13 +8,14 @@ from urllib.parse import quote
 import jinja2
 
 from konvolut.atlas import plates
-from konvolut.atlas.model import FrontInputs, LayerFacts, Network
+from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import PhotographView
 from konvolut.atlas.units import HEALTH, LayerUnits, Series
 from konvolut.provenance import VERSION
 from konvolut.settings import Photograph
 
 TEMPLATES = Path(__file__).parent / "templates"
+TECHNIQUES = {"channels": "Features", "dreams": "Dreams of {}", "examples": "Photographs"}  # in the pages' order
 MOSAIC_UNITS = 6  # fewer squares do not fill the width of a card
 MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
 
@@ -47,7 +48,8 @@ def network(network: Network, census: list[LayerFacts], layers: list[dict], *, t
     stages: dict[str, list[dict]] = {}
     for entry in layers:
         side = any(word in entry["name"] for word in MODULE_SIDE_BRANCHES)
-        row = entry | {"url": quote(entry["folder"]), "side_branch": side}
+        sees = network.sees(layer_facts(census, entry["name"]))
+        row = entry | {"url": quote(entry["folder"]), "side_branch": side, "sees": sees}
         stages.setdefault(entry["stage"] or "Layers", []).append(row)
     return _render(
         "model.html",
@@ -130,11 +132,19 @@ def _plate(units: LayerUnits, series: Series, slots: range, file: str) -> dict:
             "x": _share(place % plates.PLATE_COLUMNS, plates.PLATE_COLUMNS),
             "y": _share(place // plates.PLATE_COLUMNS, rows),
             "health": series.health[slot : slot + 1],
-            "top": top.name if (top := units.top(series.channels[slot])) else "",
+            "name": _spoken(units, series.channels[slot]),
         }
         for place, slot in enumerate(slots)
     ]
     return {"file": file, "tiles": tiles, "free": -len(tiles) % plates.PLATE_COLUMNS, "rows": rows}
+
+
+def _spoken(units: LayerUnits, channel: int) -> str:
+    """What names a unit beside its number: its class, or the photograph that excites it most."""
+    if units.names:
+        return units.names[channel]
+    top = units.top(channel)
+    return top.name if top else ""
 
 
 def _share(place: int, count: int) -> str:
@@ -143,21 +153,19 @@ def _share(place: int, count: int) -> str:
 
 
 def _techniques(layers: list[dict]) -> dict[str, str]:
-    """Prefix and title of each series that any layer has, in the order of the layers' own lists."""
-    names = {"channels": "Features", "examples": "Photographs"}
-    return {
-        series["prefix"]: names.get(series["technique"], f"Dreams of {series['title']}")
-        for layer in layers
-        for series in (layer["made"] or {"series": []})["series"]
-    }
+    """Prefix and title of each series that any layer has: features, dreams, photographs."""
+    found = [series for layer in layers for series in (layer["made"] or {"series": []})["series"]]
+    found.sort(key=lambda series: list(TECHNIQUES).index(series["technique"]))
+    return {series["prefix"]: TECHNIQUES[series["technique"]].format(series["title"]) for series in found}
 
 
 def _card(summary: dict) -> dict:
     """A model as the front page shows it: a mosaic of three strips and one row per stage."""
     folder = quote(summary["folder"])
     rows = [_strip_row(folder, entry) for entry in summary["layers"] if (entry["made"] or {}).get("series")]
-    rows = [row for row in rows if row["optimised"]] or rows
-    full = [row for row in rows if row["count"] >= MOSAIC_UNITS] or rows
+    rows = [row for row in rows if row["technique"] == "channels"] or rows
+    full = [row for row in rows if row["count"] >= TECHNIQUES = {"channels": "Features", "dreams": "Dreams of {}", "examples": "Photographs"}  # in the pages' order
+MOSAIC_UNITS] or rows
     last_of_stage = {row["stage"] or row["name"]: row for row in rows}
     return {
         "model": summary["model"],
@@ -180,7 +188,7 @@ def _strip_row(folder: str, layer: dict) -> dict:
         "strip": f"{page}/{first['prefix']}-strip.webp",
         "units": first["units"],
         "count": first["count"],
-        "optimised": first["technique"] != "examples",
+        "technique": first["technique"],
     }
 
 
@@ -197,7 +205,8 @@ def _computed(summary: dict) -> list[dict]:
             row["passport"] = row["passport"] or next(iter(series["passports"]), None)
             for name, count in series["health"].items():
                 row["health"][name] = row["health"].get(name, 0) + count
-    return [row | {"layers": len(row["layers"])} for row in rows.values()]
+    order = sorted(rows, key=list(TECHNIQUES).index)
+    return [rows[name] | {"layers": len(rows[name]["layers"])} for name in order]
 
 
 def _missing(summary: dict) -> list[str]:

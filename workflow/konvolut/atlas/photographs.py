@@ -13,7 +13,9 @@ from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
 from konvolut.settings import Photograph
 
+METHODS = ("vanilla", "positive", "negative")  # these first, others by name
 UNITS_SHOWN = 10  # one line of the page
+LEAST_SHOWN = 0.05  # standard deviations: what one decimal shows as more than 0.0
 # Gradient maps have a few cells far above all others: scaled to their maximum they look black.
 BRIGHTEST_QUANTILE = 0.995
 
@@ -36,7 +38,7 @@ class ModelView:
     id: str
     answers: list[tuple[str, float]] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
-    dreams: list[tuple[str, list[Sprite]]] = field(default_factory=list)
+    dreams: list[tuple[str, Sprite]] = field(default_factory=list)
     strongest: list[tuple[str, list[Sprite]]] = field(default_factory=list)
 
 
@@ -104,9 +106,10 @@ def _write_attributions(source: ImageModel, model_key: str, folder: Path) -> dic
 
 def _write_maps(shard: store.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
     maps = []
-    for method, values in shard.maps.items():
+    for method in sorted(shard.maps, key=lambda name: (METHODS.index(name) if name in METHODS else len(METHODS), name)):
         name = f"{model_key}-{place}-{method}.webp"
-        images.write_webp(folder / name, images.colour_map(scaled_for_eyes(values[row, place])), plates.QUALITY)
+        shown = images.colour_map(scaled_for_eyes(shard.maps[method][row, place]))
+        images.write_webp(folder / name, shown, plates.QUALITY)
         maps.append((method, quote(f"saliency/{folder.name}/{name}")))
     return Attribution(
         shard.target_name[row][place],
@@ -116,13 +119,13 @@ def _write_maps(shard: store.Saliency, row: int, place: int, folder: Path, model
     )
 
 
-def _dreams(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, list[Sprite]]]]:
-    found: dict[str, list[tuple[str, list[Sprite]]]] = {}
+def _dreams(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, Sprite]]]:
+    found: dict[str, list[tuple[str, Sprite]]] = {}
     for name, folder in _in_order(source):
         for series in read_summary(folder).get("series", []):
             if series["technique"] == "dreams":
                 sprites = layer_sprites(series, f"../{model_key}/{folder.name}", "large")[:UNITS_SHOWN]
-                found.setdefault(series["start"], []).append((name, sprites))
+                found.setdefault(series["start"], []).extend((name, sprite) for sprite in sprites)
     return found
 
 
@@ -138,7 +141,8 @@ def _strongest(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, 
         scores = z_scores(maxima[name])[:, [sprite.channel for sprite in sprites]]
         for row, key in enumerate(keys):
             best = np.argsort(-scores[row], kind="stable")[:UNITS_SHOWN]
-            chosen = [sprites[place].noted(f"{scores[row, place]:.1f} σ") for place in best if scores[row, place] > 0]
+            notes = [(place, f"{scores[row, place]:.1f} σ") for place in best if scores[row, place] >= LEAST_SHOWN]
+            chosen = [sprites[place].noted(note) for place, note in notes]
             found.setdefault(key, []).append((name, chosen))
     return found
 

@@ -88,6 +88,7 @@ class LayerUnits:
     keys: list[str]
     examples: store.LayerExamples | None
     shown: dict[str, Shown]
+    names: tuple[str, ...] = ()
 
     def top(self, channel: int) -> Shown | None:
         """The photograph that excites a unit most."""
@@ -112,6 +113,7 @@ def columns(units: LayerUnits) -> dict:
         "count": units.count,
         "over": len(units.keys),
         "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
+        "names": list(units.names),
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
         "natural": natural,
         "series": [series.columns() for series in units.series],

@@ -37,11 +37,12 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     keys, examples = model.read_examples(inputs.examples, inputs.layer)
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
-    layer_units = units.LayerUnits(facts.channels, optimised, keys, examples, shown)
+    names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
+    layer_units = units.LayerUnits(facts.channels, optimised, keys, examples, shown, tuple(names))
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
-    names = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
-    again = names | {"layer": facts.name, "command": inputs.again}
+    origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
+    again = origin | {"layer": facts.name, "command": inputs.again}
     _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
     for number, content in units.details(layer_units):
         _write_text(folder / f"details-{number}.js", pages.script(content))

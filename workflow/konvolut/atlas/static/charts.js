@@ -11,7 +11,7 @@ const Charts = (() => {
   }
 
   function frame(width, label, ...parts) {
-    const box = { class: "chart", viewBox: `0 -14 ${width} ${HEIGHT + 30}`, role: "img", "aria-label": label };
+    const box = { class: `chart ${width < 200 ? "narrow" : ""}`, viewBox: `0 -14 ${width} ${HEIGHT + 30}`, role: "img", "aria-label": label };
     return draw("svg", box, ...parts, draw("line", { class: "axis", x1: 0, x2: width, y1: HEIGHT, y2: HEIGHT }));
   }
 

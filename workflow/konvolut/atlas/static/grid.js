@@ -11,6 +11,7 @@ const Grid = (() => {
   };
   let layer;
 
+  const nameOf = (unit) => layer.names[unit] || ""; // a class, where units are classes
   const top = (unit) => layer.photographs[layer.top[unit]] || ["", "", ""];
   const healthOf = (series, unit) => ({ d: "dead", w: "weak", g: "good" })[series.health[series.slot.get(unit)]] || "";
   const tiles = () => [...grid.querySelectorAll("a")];
@@ -34,7 +35,7 @@ const Grid = (() => {
   function fits(unit, series, words) {
     const number = words.match(/^(?:.*:)?(\d+)$/);
     if (number) return String(unit).startsWith(number[1]);
-    return [...top(unit).slice(1), healthOf(series, unit)].join(" ").toLowerCase().includes(words);
+    return [nameOf(unit), ...top(unit).slice(1), healthOf(series, unit)].join(" ").toLowerCase().includes(words);
   }
 
   function draw(series, order, natural, size) {
@@ -56,7 +57,8 @@ const Grid = (() => {
   function link(series, unit) {
     const health = healthOf(series, unit);
     const marked = health === "dead" || health === "weak";
-    const words = `Unit ${unit}${top(unit)[1] && ": " + top(unit)[1]}${marked ? ", " + health : ""}`;
+    const name = nameOf(unit) || top(unit)[1];
+    const words = `Unit ${unit}${name && ": " + name}${marked ? ", " + health : ""}`;
     return make("a", { id: `u${unit}`, href: `#u${unit}`, class: marked ? health[0] : null, "aria-label": words });
   }
 
@@ -118,5 +120,5 @@ const Grid = (() => {
     grid.classList.add("alive");
   }
 
-  return { SORTS, element: grid, begin, arrange, draw, mark, beside, top, tileOf };
+  return { SORTS, element: grid, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
 })();

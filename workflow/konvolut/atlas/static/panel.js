@@ -53,7 +53,7 @@ const Panel = (() => {
     const button = (name, words, sign, action) =>
       make("button", { "aria-label": words, title: words, "data-act": name, onclick: action }, sign);
     const link = copyButton(() => location.href, "copy link");
-    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`), link,
+    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`, layer.names[unit] && make("small", {}, layer.names[unit])), link,
       button("before", "Previous unit (k)", "‹", () => act.step(-1)), button("after", "Next unit (j)", "›", () => act.step(1)),
       button("full", "Full width (f)", "⤢", act.full), button("close", "Close (Esc)", "×", act.close));
   }
