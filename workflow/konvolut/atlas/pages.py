@@ -164,8 +164,7 @@ def _card(summary: dict) -> dict:
     folder = quote(summary["folder"])
     rows = [_strip_row(folder, entry) for entry in summary["layers"] if (entry["made"] or {}).get("series")]
     rows = [row for row in rows if row["technique"] == "channels"] or rows
-    full = [row for row in rows if row["count"] >= TECHNIQUES = {"channels": "Features", "dreams": "Dreams of {}", "examples": "Photographs"}  # in the pages' order
-MOSAIC_UNITS] or rows
+    full = [row for row in rows if row["count"] >= MOSAIC_UNITS] or rows
     last_of_stage = {row["stage"] or row["name"]: row for row in rows}
     return {
         "model": summary["model"],
