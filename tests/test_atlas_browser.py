@@ -36,7 +36,7 @@ PAGES = {
     "layer without pictures": "lite0/classifier.html",
     "unit": "lite0/blocks.1.0.html#u5",
     "unit without picture": "lite0/blocks.6.0.html#u7",
-    "dreams": "lite0/conv_stem.html#u1&t=dreams-1",
+    "dreams": "lite0/conv_stem.html#u1&t=dreams-skimage-chelsea",
     "photographs": "lite0/conv_stem.html#t=examples&s=max",
     "unit in full width": "lite0/conv_stem.html#u3&f=1",
     "images": "images/index.html",
@@ -191,10 +191,10 @@ def test_the_grid_is_one_tab_stop(visit):
 def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
     page = visit("lite0/conv_stem.html")
     page.keyboard.press("2")
-    assert state(page) == "#t=dreams-0"
+    assert state(page) == "#t=dreams-skimage-astronaut"
     assert tiles(page) == ["u0", "u1", "u2", "u3"]
-    page.select_option("#start", "dreams-1")
-    assert state(page) == "#t=dreams-1"
+    page.select_option("#start", "dreams-skimage-chelsea")
+    assert state(page) == "#t=dreams-skimage-chelsea"
     page.keyboard.press("3")
     assert len(tiles(page)) == 32
     page.keyboard.press("1")
@@ -243,7 +243,7 @@ def test_a_sorted_tile_shows_the_same_picture_as_its_plate(visit):
 
 
 def test_the_whole_state_survives_in_a_link(visit):
-    page = visit("lite0/conv_stem.html#u2&t=dreams-1&s=activation&q=u&z=80&f=1")
+    page = visit("lite0/conv_stem.html#u2&t=dreams-skimage-chelsea&s=activation&q=u&z=80&f=1")
     before = page.inner_html("#panel")
     again = visit("lite0/conv_stem.html" + state(page))
     assert again.inner_html("#panel") == before
@@ -294,7 +294,7 @@ def test_strips_of_a_model_change_with_the_series(visit):
     page.select_option("#series", "examples")
     shown = page.eval_on_selector_all(".strip img:not([hidden])", "all => all.map(one => one.getAttribute('src'))")
     assert len(shown) == 5
-    assert all(source.endswith("examples-strip.webp") for source in shown)
+    assert all(source.endswith("strip-examples.webp") for source in shown)
 
 
 def test_without_a_script_pictures_and_links_are_there(visit):

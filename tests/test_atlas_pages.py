@@ -255,7 +255,8 @@ def test_the_manifest_names_every_series_and_photograph(atlas):
     manifest = json.loads((atlas / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["images"][0]["key"] == "skimage-astronaut"
     made = {layer["name"]: layer["made"]["series"] for layer in manifest["models"][0]["layers"]}
-    assert [series["prefix"] for series in made["conv_stem"]] == ["channels", "dreams-0", "dreams-1", "examples"]
+    dreams = ["dreams-skimage-astronaut", "dreams-skimage-chelsea"]
+    assert [series["prefix"] for series in made["conv_stem"]] == ["channels", *dreams, "examples"]
     assert [series["prefix"] for series in made["classifier"]] == ["examples"]
 
 

@@ -184,7 +184,7 @@ def _strip_row(folder: str, layer: dict) -> dict:
         "stage": layer["stage"],
         "name": layer["name"],
         "url": f"{page}.html",
-        "strip": f"{page}/{first['prefix']}-strip.webp",
+        "strip": f"{page}/strip-{first['prefix']}.webp",
         "units": first["units"],
         "count": first["count"],
         "technique": first["technique"],

@@ -40,7 +40,7 @@ class SeriesWriter:
         for kind, writer in self.sheets.items():
             writer.finish()
             self.series.sheets[kind] = asdict(writer.sheet)
-        plates.write_strip(self.folder / f"{self.series.prefix}-strip.webp", self.squares)
+        plates.write_strip(self.folder / f"strip-{self.series.prefix}.webp", self.squares)
         return self.series
 
     def _open_sheets(self, first: store.Pictures) -> None:
@@ -49,10 +49,10 @@ class SeriesWriter:
         self.sheets["plate"] = SheetWriter(self.folder, prefix, plates.plate_sheet(at_most, px))
         sheet = plates.large_sheet(*first.picture.shape[1:3], self.settings.large_px)
         if self.settings.large:
-            self.sheets["large"] = SheetWriter(self.folder, f"{prefix}-large", sheet)
+            self.sheets["large"] = SheetWriter(self.folder, f"large-{prefix}", sheet)
         if first.intermediate.shape[1]:
             steps = plates.steps_sheet(first.intermediate.shape[1], sheet, px)
-            self.sheets["steps"] = SheetWriter(self.folder, f"{prefix}-steps", steps)
+            self.sheets["steps"] = SheetWriter(self.folder, f"steps-{prefix}", steps)
 
 
 def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray | None) -> list[Series]:
@@ -63,7 +63,7 @@ def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray |
         writers: dict[str, SeriesWriter] = {}
         for start, pictures, passport in model.read_pictures(paths, starts):
             if start not in writers:
-                series = _new_series(technique, start, len(writers), starts)
+                series = _new_series(technique, start, starts.get(start, start))
                 writers[start] = SeriesWriter(series, folder, len(paths), inputs.settings)
             writers[start].add(pictures, passport, natural_max)
         finished += [writer.finish() for writer in writers.values()]
@@ -81,7 +81,7 @@ def write_examples(inputs: LayerInputs, folder: Path, units: LayerUnits) -> Seri
         series.channels.append(channel)
     writer.finish()
     strip = [plates.square(crops[place], px) for place in plates.spread(units.count)]
-    plates.write_strip(folder / f"{series.prefix}-strip.webp", strip)
+    plates.write_strip(folder / f"strip-{series.prefix}.webp", strip)
     series.sheets["plate"] = asdict(writer.sheet)
     return series
 
@@ -100,7 +100,6 @@ def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list
     return crops
 
 
-def _new_series(technique: str, start: str, number: int, names: dict[str, str]) -> Series:
-    if technique == "dreams":
-        return Series(technique, start, f"dreams-{number}", names.get(start, start))
-    return Series(technique, start, "channels" if number == 0 else f"channels-from-{number}", "Features")
+def _new_series(technique: str, start: str, name: str) -> Series:
+    prefix = technique if start == "noise" else f"{technique}-{start}"
+    return Series(technique, start, prefix, name if technique == "dreams" else "Features")

@@ -30,7 +30,7 @@ def layer_sprites(series: dict, folder_url: str, kind: str) -> list[Sprite]:
     """The pictures of a series (of a layer's summary.json) on its plates or its large sheets, where it has them."""
     kind = kind if kind in series["sheets"] else "plate"
     sheet = series["sheets"][kind]
-    infix = "" if kind == "plate" else f"-{kind}"
+    kind_prefix = "" if kind == "plate" else f"{kind}-"
     per_file = sheet["columns"] * sheet["rows"]
     base, _, layer = folder_url.rpartition("/")
     page = f"{base}/{quote(layer)}"
@@ -38,7 +38,7 @@ def layer_sprites(series: dict, folder_url: str, kind: str) -> list[Sprite]:
         Sprite(
             channel=channel,
             link=f"{page}.html#u{channel}{_state(series)}",
-            file=f"{page}/{series['prefix']}{infix}-{slot // per_file}.webp",
+            file=f"{page}/{kind_prefix}{series['prefix']}-{slot // per_file}.webp",
             column=slot % sheet["columns"],
             row=slot % per_file // sheet["columns"],
             columns=sheet["columns"],

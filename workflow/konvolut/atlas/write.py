@@ -1,8 +1,9 @@
 """The files of the atlas: each function is the work of one job and writes only what that job owns.
 
     layer_pages   {model}/{layer}.html and the folder {model}/{layer}/ with
-                  {series}-{n}.webp, {series}-large-{n}.webp, {series}-steps-{n}.webp   sheets, see plates.py
-                  {series}-strip.webp       squares for the model's page
+                  {series}-{n}.webp large-{series}-{n}.webp steps-{series}-{n}.webp     sheets, see plates.py;
+                  a series is channels, examples or dreams-{key of the photograph}
+                  strip-{series}.webp       squares for the model's page
                   columns.js details-{n}.js units.csv summary.json
     model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
     image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp

@@ -46,7 +46,7 @@ const Konvolut = (() => {
     const inside = slot % (columns * rows);
     const left = Math.ceil(series.list.length / columns) - file * rows; // the last sheet has only the rows it needs
     return {
-      file: `${series.folder}/${series.prefix}${kind === "plate" ? "" : "-" + kind}-${file}.webp`,
+      file: `${series.folder}/${kind === "plate" ? "" : kind + "-"}${series.prefix}-${file}.webp`,
       x: inside % columns, y: Math.floor(inside / columns), n: columns, rows: Math.min(rows, left), r: width / height,
     };
   }

@@ -1,5 +1,5 @@
 "use strict";
-/* A layer's page: its state lives in the address (#u447&t=dreams-0&s=max&q=cat&z=96&f=1); tools and keys change it. */
+/* A layer's page: its state lives in the address (#u447&t=dreams-cat&s=max&q=cat&z=96&f=1); tools and keys change it. */
 (() => {
   const { make, keys, ranges } = Konvolut;
   const $ = (id) => document.getElementById(id);
