@@ -52,7 +52,7 @@ class UnitStart:
 
 @dataclasses.dataclass(frozen=True)
 class Climb:
-    """What one run of the loop leaves: curve (steps + 1, B), pictures (B, H, W, 3) uint8 kept on the way and at the end."""
+    """What one run of the loop leaves: curve (steps + 1, B), pictures (B, H, W, 3) uint8 on the way and at the end."""
 
     curve: Tensor
     kept: list[Tensor]
@@ -127,10 +127,10 @@ def ascend(
         try:
             parts.append(_with_retries(network, layer, part, recipe, size))
         except torch.cuda.OutOfMemoryError:
-            if batch == 1:
+            if len(part) == 1:
                 raise
             torch.cuda.empty_cache()
-            batch //= 2
+            batch = len(part) // 2
             continue
         done += len(part)
         progress(done)

@@ -2,7 +2,10 @@
 
 Sources: `lab` is the lab notebook on DeepDream (plain pixels; grey noise or a photograph); `lucid` is
 tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transforms) with the 128 steps of lucid's batch
-recipe; `konvolut` is our own, found by looking at tf_efficientnet_lite0 (see BUILT_IN below).
+recipe. `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves
+against noise and grey, pictures that wrap around (no borders), small ones for layers that see little (they are looked at
+magnified), half the steps at 128 px for layers that see everything (large shapes first), `peaks` instead of the mean.
+`konvolut-dream` does the same to a photograph, more gently.
 """
 
 import dataclasses
@@ -69,12 +72,22 @@ BUILT_IN = {
             schedule="cosine",
             steps=96,
             keep_every=24,
-            fields=8.0,
+            fields=4.0,
             coarse_px=128,
             coarse_steps=48,
             decay=1.35,
             padding="wrap",
             transforms=(("jitter", 32.0), ("scale", 0.2), ("rotate", 15.0)),
+        ),
+        Recipe(
+            "konvolut-dream",
+            objective="peaks",
+            learning_rate=0.07,
+            schedule="cosine",
+            steps=48,
+            keep_every=12,
+            decay=1.35,
+            transforms=(("jitter", 16.0), ("scale", 0.1), ("rotate", 5.0)),
         ),
     )
 }

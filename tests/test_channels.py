@@ -1,0 +1,91 @@
+"""Channel pictures as files: the same whatever the shard, with a passport, small where the layer sees little."""
+
+import csv
+import dataclasses
+
+import numpy as np
+import pytest
+
+from konvolut import channels, models, provenance, store
+from konvolut.recipes import named
+from konvolut.settings import ModelSource
+from konvolut.shards import ChannelsShard, LayerSpec
+
+TINY = ModelSource("tiny/1", "tiny-1", "test_efficientnet", "random:1")
+TRANSFORMER = ModelSource("vit", "vit", "test_vit", "random:1")
+RECIPE = named("konvolut", steps=4, keep_every=2, size_px=64, fields=0.0, coarse_steps=0)
+
+
+@pytest.fixture
+def census(tmp_path):
+    layers = [
+        LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5),
+        LayerSpec("blocks.0", "bnc", 64, 10, 10, 16, 160, 0),
+    ]
+    rows = [{("layer" if k == "name" else k): v for k, v in dataclasses.asdict(layer).items()} for layer in layers]
+    path = tmp_path / "layers.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "kind", "stage", "activation", "refused"])
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def rendered(census, output, *numbers, model=TINY, layer="blocks.1", recipe=RECIPE, progress=lambda done, total: None):
+    shard = ChannelsShard(model, layer, numbers, recipe, 7, "cpu")
+    channels.render(shard, census, output, progress)
+    return store.read_pictures(output)["noise"]
+
+
+def test_a_channels_picture_is_the_same_in_any_shard(census, tmp_path):
+    whole = rendered(census, tmp_path / "0-4.h5", 0, 1, 2, 3, 4)
+    parts = [rendered(census, tmp_path / "0-0.h5", 0), rendered(census, tmp_path / "1-4.h5", 1, 2, 3, 4)]
+    for field in ("channel", "picture", "intermediate", "curve", "activation", "attempt"):
+        joined = np.concatenate([getattr(part, field) for part in parts])
+        assert np.array_equal(getattr(whole, field), joined), field
+
+
+def test_the_same_shard_gives_the_same_bytes(census, tmp_path):
+    rendered(census, tmp_path / "a.h5", 0, 1)
+    rendered(census, tmp_path / "b.h5", 0, 1)
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+
+
+def test_the_passport_tells_what_could_change_the_pictures(census, tmp_path):
+    rendered(census, tmp_path / "a.h5", 3)
+    passport = store.read_passport(tmp_path / "a.h5")
+    assert passport["technique"] == "channels"
+    assert passport["layer"] == "blocks.1"
+    assert passport["seed"] == 7
+    assert passport["recipe"]["steps"] == 4
+    assert passport["recipe"]["name"] == "konvolut"
+    assert passport["device"] == "cpu"
+    assert passport["weights_sha256"] == models.build(TINY).weights_sha256
+    assert passport["model"]["timm_name"] == "test_efficientnet"
+
+
+def test_progress_counts_units(census, tmp_path):
+    told = []
+    recipe = dataclasses.replace(RECIPE, units_per_batch=2)
+    rendered(census, tmp_path / "a.h5", 0, 1, 2, recipe=recipe, progress=lambda *numbers: told.append(numbers))
+    assert told == [(2, 3), (3, 3)]
+
+
+def test_a_transformer_of_one_size_gets_pictures_of_that_size(census, tmp_path):
+    found = rendered(census, tmp_path / "a.h5", 0, 5, model=TRANSFORMER, layer="blocks.0")
+    assert found.picture.shape == (2, 160, 160, 3)
+    assert (found.curve[:, -1] > found.curve[:, 0]).all()
+
+
+@pytest.mark.parametrize(("field_px", "side"), [(3, 64), (19, 96), (50, 224), (2000, 224)])
+def test_layers_that_see_little_get_small_pictures(field_px, side):
+    network = models.build(TINY)
+    layer = LayerSpec("x", "bchw", 1, 1, 1, 1, field_px, 0)
+    assert channels.side_px(network, layer, named("konvolut", fields=4.0, size_px=224)) == side
+    assert channels.side_px(network, layer, named("lucid")) == 224
+
+
+def test_seeds_are_those_of_the_unit_and_its_attempts():
+    seeds = channels.attempt_seeds(7, "m", "l", 3, "channels")
+    assert seeds == tuple(provenance.unit_seed(7, "m", "l", 3, "channels", repeat) for repeat in range(4))
+    assert len(set(seeds)) == 4

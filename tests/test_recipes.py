@@ -1,0 +1,50 @@
+"""Recipes: the published ones with their published numbers, and mistakes named."""
+
+import dataclasses
+
+import pytest
+
+from konvolut import recipes
+from konvolut.errors import UserError
+
+
+def test_lab_has_the_notebooks_numbers():
+    lab = recipes.named("lab")
+    assert (lab.parameterisation, lab.optimiser, lab.schedule, lab.objective) == ("pixels", "adam", "constant", "mean")
+    assert (lab.learning_rate, lab.weight_decay, lab.steps, lab.keep_every, lab.size_px) == (0.1, 1e-6, 100, 25, 224)
+    assert not lab.transforms
+    dream = recipes.named("lab-dream")
+    assert (dream.parameterisation, dream.optimiser, dream.schedule) == ("pixels", "sgd", "constant")
+    assert (dream.learning_rate, dream.weight_decay, dream.steps, dream.keep_every) == (12.0, 1e-4, 250, 50)
+
+
+def test_lucid_has_lucids_numbers():
+    lucid = recipes.named("lucid")
+    assert (lucid.parameterisation, lucid.objective, lucid.optimiser, lucid.learning_rate) == (
+        "fourier",
+        "mean",
+        "adam",
+        0.05,
+    )
+    assert lucid.transforms == (("pad", 12), ("jitter", 8), ("scale", 0.1), ("rotate", 10), ("jitter", 4))
+    assert (lucid.decay, lucid.padding, lucid.coarse_steps) == (1.0, "grey", 0)
+
+
+def test_fields_of_a_recipe_can_be_changed():
+    assert recipes.named("lucid", steps=512) == dataclasses.replace(recipes.named("lucid"), steps=512)
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match=r"'lucied' is none of lab, .*nearest: 'lucid'"):
+        recipes.named("lucied")
+
+
+def test_coarse_steps_without_a_spectrum_are_refused():
+    with pytest.raises(UserError, match="coarse_steps needs parameterisation fourier"):
+        recipes.named("lab", coarse_steps=10)
+
+
+@pytest.mark.parametrize("recipe", recipes.BUILT_IN.values(), ids=recipes.BUILT_IN)
+def test_kept_steps_end_with_the_last(recipe):
+    assert recipe.steps % recipe.keep_every == 0
+    assert recipes.BUILT_IN[recipe.name] is recipe
