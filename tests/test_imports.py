@@ -37,7 +37,7 @@ ROWS = [
     {"plan"},
     {"sweep", "models"},
     {"parameters", "photographs", "streamline", "census"},
-    {"ascent"},
+    {"ascent", "leaks", "scores"},
     {"inspection", "activations", "examples", "channels", "dreams", "saliency"},
 ]
 

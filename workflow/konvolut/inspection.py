@@ -30,4 +30,5 @@ def identity_of(network: models.Network, source: ModelSource) -> dict:
         "data": dataclasses.asdict(network.data),
         "parameters": sum(parameter.numel() for parameter in network.module.parameters()),
         "class_count": len(network.class_names),
+        "class_names": network.class_names,
     }

@@ -32,11 +32,14 @@ def unit_seed(seed: int, *names: str | int) -> int:
 def code_digest(*modules: str) -> str:
     """Twelve hex digits over the modules of this package and all that they import of it.
 
-    Taken from the syntax trees without docstrings, so that a changed formula changes it and a changed comment does not.
+    Taken from the syntax trees without docstrings, so that a changed formula changes it and a changed comment does not;
+    templates and static files count as they are.
     """
     digest = hashlib.sha256()
     for name in sorted(closure(*modules) - TELLERS):
         digest.update(name.encode() + b"\0" + _tree(name).encode())
+        for path in _data_beside(name):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
@@ -82,6 +85,12 @@ def _tree(module: str) -> str:
         ):
             node.body = node.body[1:]
     return ast.dump(tree)
+
+
+def _data_beside(module: str) -> list[Path]:
+    """Templates and static files of the package that a module lies in; none for the modules at the top."""
+    folder = _path(module).parent
+    return [] if folder == PACKAGE else sorted(path for path in folder.glob("*/*") if path.suffix not in (".py", ".pyc"))
 
 
 def _path(module: str) -> Path:
