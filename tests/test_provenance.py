@@ -1,6 +1,7 @@
 """Seeds and digests: the same for the same thing, different for different things, deaf to comments."""
 
 import pytest
+
 from konvolut import provenance
 
 

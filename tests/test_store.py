@@ -6,6 +6,7 @@ import subprocess
 import h5py
 import numpy as np
 import pytest
+
 from konvolut import store
 from konvolut.errors import UserError
 

@@ -90,7 +90,8 @@ def _tree(module: str) -> str:
 def _data_beside(module: str) -> list[Path]:
     """Templates and static files of the package that a module lies in; none for the modules at the top."""
     folder = _path(module).parent
-    return [] if folder == PACKAGE else sorted(path for path in folder.glob("*/*") if path.suffix not in (".py", ".pyc"))
+    files = [] if folder == PACKAGE else folder.glob("*/*")
+    return sorted(path for path in files if path.suffix not in (".py", ".pyc"))
 
 
 def _path(module: str) -> Path:
