@@ -149,7 +149,7 @@ def test_every_result_carries_its_passport(finished):
             passport = yaml.safe_load(file.attrs["passport"])
         assert passport["versions"]["torch"], path
         assert re.fullmatch("[0-9a-f]{64}", passport["weights_sha256"]), path
-        assert passport["timm_name"] == "test_efficientnet", path
+        assert passport["model"]["timm_name"] == "test_efficientnet", path
         assert not {"time", "date", "host", "hostname"} & passport.keys(), path
 
 
