@@ -82,6 +82,7 @@ class AtlasShard:
 
     photographs: tuple[Photograph, ...]
     settings: AtlasSettings
+    examples_shown: int
     again: str = ""
 
 

@@ -77,9 +77,9 @@ class Sweep:
         if hasattr(wildcards, "layer"):
             again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
             again = again.format(model=wildcards.model, layer=wildcards.layer)
-        return shards.to_json(
-            shards.AtlasShard(tuple(self._photographs("atlas", wildcards)), self.settings.atlas, again)
-        )
+        photographs = tuple(self._photographs("atlas", wildcards))
+        shown = self.settings.examples.top
+        return shards.to_json(shards.AtlasShard(photographs, self.settings.atlas, shown, again))
 
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""

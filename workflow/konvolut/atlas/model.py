@@ -28,6 +28,7 @@ class LayerInputs:
     dreams: tuple[Path, ...] = ()
     activations: tuple[Path, ...] = ()
     examples: Path | None = None
+    examples_shown: int = 9
     again: str = ""
 
 

@@ -10,7 +10,6 @@ from konvolut.atlas.model import LayerFacts, Shown, health
 from konvolut.plan import format_channels
 
 DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
-EXAMPLES_SHOWN = 9  # three rows of three, as Microscope shows
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
 HEALTH = {"g": "good", "w": "weak", "d": "dead", "-": "not compared"}
 
@@ -89,6 +88,7 @@ class LayerUnits:
     examples: store.LayerExamples | None
     shown: dict[str, Shown]
     names: tuple[str, ...] = ()
+    examples_shown: int = 9
 
     def top(self, channel: int) -> Shown | None:
         """The photograph that excites a unit most."""
@@ -170,7 +170,7 @@ def _natural_row(units: LayerUnits, channel: int) -> list:
     if found is None:
         return [""] * 5
     values = rounded([getattr(found, name)[channel] for name in ("mean", "std", "max", "active")])
-    best = [units.keys[row] for row in found.image[channel][:EXAMPLES_SHOWN] if 0 <= row < len(units.keys)]
+    best = [units.keys[row] for row in found.image[channel][: units.examples_shown] if 0 <= row < len(units.keys)]
     return [*values, " ".join(best)]
 
 
@@ -182,7 +182,7 @@ def _evidence(units: LayerUnits, channel: int, photographs: list[Shown]) -> dict
     rows = []
     for row, value, box in zip(found.image[channel], found.value[channel], found.box[channel], strict=True):
         photo = units.shown.get(units.keys[row]) if 0 <= row < len(units.keys) else None
-        if photo is None or len(rows) == EXAMPLES_SHOWN:
+        if photo is None or len(rows) == units.examples_shown:
             continue
         if photo not in photographs:
             photographs.append(photo)

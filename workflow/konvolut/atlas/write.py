@@ -39,7 +39,9 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
-    layer_units = units.LayerUnits(facts.channels, optimised, keys, examples, shown, tuple(names))
+    layer_units = units.LayerUnits(
+        facts.channels, optimised, keys, examples, shown, tuple(names), inputs.examples_shown
+    )
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
     origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
