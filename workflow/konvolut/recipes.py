@@ -3,8 +3,8 @@
 Sources: `lab` is the lab notebook on DeepDream (plain pixels; grey noise or a photograph); `lucid` is
 tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transforms) with the 128 steps of lucid's batch
 recipe. `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves
-against noise and grey, pictures that wrap around (no borders), small ones for layers that see little (they are looked at
-magnified), half the steps at 128 px for layers that see everything (large shapes first), `peaks` instead of the mean.
+against noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked
+at magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
 `konvolut-dream` does the same to a photograph, more gently.
 """
 
@@ -68,7 +68,7 @@ BUILT_IN = {
         Recipe(
             "konvolut",
             objective="peaks",
-            learning_rate=0.1,
+            learning_rate=0.08,
             schedule="cosine",
             steps=96,
             keep_every=24,
