@@ -18,8 +18,8 @@ MODULES = sorted(
 OWNERS = {
     "timm": {"models"},
     "PIL": {"images"},
-    "h5py": {"store"},
-    "hdf5plugin": {"store"},
+    "h5py": {"hdf5"},
+    "hdf5plugin": {"hdf5"},
     "jinja2": {"atlas.pages"},
     "captum": {"saliency"},
 }
@@ -30,7 +30,20 @@ WITHOUT_TORCH += [name for name in MODULES if name.startswith("atlas.")]
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
-    {"provenance", "recipes", "images", "kinds", "places", "weights", "fields", "layouts", "stages", "memory"},
+    {
+        "provenance",
+        "recipes",
+        "images",
+        "kinds",
+        "places",
+        "weights",
+        "fields",
+        "layouts",
+        "stages",
+        "memory",
+        "results",
+    },
+    {"hdf5"},
     {"sheets", "store", "transforms", "objectives", "record", "receptive"},
     {"settings"},
     {"shards", "survey", "job"},

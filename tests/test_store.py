@@ -1,5 +1,6 @@
 """The store gives back what was put in, whole or not at all."""
 
+import dataclasses
 import json
 import subprocess
 
@@ -174,3 +175,22 @@ def test_chunks_fit_the_data_and_hold_whole_maps(shape):
     assert chunks[2:] == shape[2:]
     assert all(0 < part <= whole for part, whole in zip(chunks, shape, strict=True))
     assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * store.CHUNK_BYTES
+
+
+def test_named_objects_come_back_as_they_were_numbers_and_texts_alike(tmp_path, rng):
+    @dataclasses.dataclass(frozen=True)
+    class Content:
+        values: np.ndarray
+        words: list[str]
+        name: str
+        share: float
+
+    written = {
+        "z": Content(rng.random((3, 4)).astype(np.float32), ["a", "ü"], "<b>", 0.5),
+        "a": Content(rng.integers(0, 9, (0, 4)), ["b"], "", 0.25),
+    }
+    store.write_named(tmp_path / "a.h5", "things", written, {})
+    found = store.read_named(tmp_path / "a.h5", Content)
+    assert found.keys() == written.keys()
+    for name in written:
+        assert_same(written[name], found[name])

@@ -1,4 +1,4 @@
-"""The HDF5 layout of every result, drawn here, and the only door to h5py.
+"""The HDF5 layout of every result, drawn here: written and read as the plain objects of results.py.
 
 Every file carries the root attributes `format` ("konvolut/1"), `kind` and `passport` (JSON). Text is UTF-8.
 Files appear whole or not at all: they are written under a temporary name and renamed.
@@ -51,143 +51,65 @@ Files appear whole or not at all: they are written under a temporary name and re
         └── edges               (C, 25) float32
 """
 
-import contextlib
-import dataclasses
 import json
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import h5py
-import hdf5plugin
 import numpy as np
 
-from konvolut.errors import UserError
+from konvolut.hdf5 import compressed, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
+from konvolut.results import Activations, Examples, LayerActivations, LayerExamples, Pictures, Saliency
 
-FORMAT = "konvolut/1"
-TEXT = h5py.string_dtype("utf-8")
 # Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
 # below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
 CHUNK_BYTES = 128 * 1024
 
 
-@dataclasses.dataclass(frozen=True)
-class Pictures:
-    """Optimised pictures of some channels from one start; fields as drawn under pictures/{start}."""
-
-    channel: np.ndarray
-    picture: np.ndarray
-    step: np.ndarray
-    intermediate: np.ndarray
-    curve: np.ndarray
-    activation: np.ndarray
-    attempt: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerActivations:
-    """Activations of one layer; `maps` is None where only the pooled statistics are kept."""
-
-    maps: np.ndarray | None
-    max: np.ndarray
-    mean: np.ndarray
-    cell: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Activations:
-    """One activations file; fields as drawn in the module's docstring."""
-
-    image: list[str]
-    label: list[str]
-    crop: np.ndarray
-    predicted_class: np.ndarray
-    probability: np.ndarray
-    predicted_name: list[list[str]]
-    layers: dict[str, LayerActivations]
-
-
-@dataclasses.dataclass(frozen=True)
-class Saliency:
-    """One saliency file; fields as drawn in the module's docstring."""
-
-    image: list[str]
-    input: np.ndarray
-    target_class: np.ndarray
-    target_name: list[list[str]]
-    target_probability: np.ndarray
-    maps: dict[str, np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerExamples:
-    """What excites the units of one layer; fields as drawn under layers/{layer} of an examples file."""
-
-    image: np.ndarray
-    value: np.ndarray
-    cell: np.ndarray
-    box: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-    max: np.ndarray
-    active: np.ndarray
-    histogram: np.ndarray
-    edges: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """One examples file: the photographs' keys and what each layer's units make of them."""
-
-    image: list[str]
-    layers: dict[str, LayerExamples]
-
-
 def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], passport: dict) -> None:
     """Write optimised pictures by start ("noise" or a photograph's key)."""
-    with _new_file(path, kind, passport) as file:
+    with new_file(path, kind, passport) as file:
         for start, content in pictures.items():
             group = file.create_group(f"pictures/{start}")
-            for name, values in _fields(content).items():
-                _put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
+            for name, values in fields_of(content).items():
+                put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
 
 
 def read_pictures(path: Path) -> dict[str, Pictures]:
     """Read what write_pictures wrote; raises UserError for a file that is none of ours."""
-    with _open(path) as file:
-        return {start: _read_fields(Pictures, group) for start, group in file["pictures"].items()}
+    with open_file(path) as file:
+        return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
 
 
 def write_activations(path: Path, activations: Activations, passport: dict, compression: str) -> None:
     """Write activations; `compression` of the maps: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none."""
-    with _new_file(path, "activations", passport) as file:
-        _put_text(file, "image", activations.image)
-        _put_text(file, "label", activations.label)
-        _put(file, "crop", activations.crop)
-        _put(file, "predictions/class", activations.predicted_class)
-        _put(file, "predictions/probability", activations.probability)
-        _put_text(file, "predictions/name", activations.predicted_name)
+    with new_file(path, "activations", passport) as file:
+        put_text(file, "image", activations.image)
+        put_text(file, "label", activations.label)
+        put(file, "crop", activations.crop)
+        put(file, "predictions/class", activations.predicted_class)
+        put(file, "predictions/probability", activations.probability)
+        put_text(file, "predictions/name", activations.predicted_name)
         for layer, content in activations.layers.items():
             group = file.create_group(f"layers/{layer}")
-            for name, values in _fields(content).items():
+            for name, values in fields_of(content).items():
                 if name != "maps":
-                    _put(group, name, values)
+                    put(group, name, values)
                 elif values is not None:
                     group.create_dataset(
-                        name, data=values, chunks=map_chunks(values), fletcher32=True, **_filter(compression)
+                        name, data=values, chunks=map_chunks(values), fletcher32=True, **compressed(compression)
                     )
 
 
 def read_activations(path: Path, maps: bool = False) -> Activations:
     """Read an activations file; the maps themselves only where asked for."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return Activations(
-            image=_text(file["image"]),
-            label=_text(file["label"]),
+            image=text_of(file["image"]),
+            label=text_of(file["label"]),
             crop=file["crop"][()],
             predicted_class=file["predictions/class"][()],
             probability=file["predictions/probability"][()],
-            predicted_name=_text(file["predictions/name"]),
+            predicted_name=text_of(file["predictions/name"]),
             layers={
                 layer: LayerActivations(
                     maps=group["maps"][()] if maps and "maps" in group else None,
@@ -200,24 +122,24 @@ def read_activations(path: Path, maps: bool = False) -> Activations:
 
 def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
     """Write attribution maps."""
-    with _new_file(path, "saliency", passport) as file:
-        _put_text(file, "image", saliency.image)
-        _put(file, "input", saliency.input, rows_per_chunk=1)
-        _put(file, "target/class", saliency.target_class)
-        _put_text(file, "target/name", saliency.target_name)
-        _put(file, "target/probability", saliency.target_probability)
+    with new_file(path, "saliency", passport) as file:
+        put_text(file, "image", saliency.image)
+        put(file, "input", saliency.input, rows_per_chunk=1)
+        put(file, "target/class", saliency.target_class)
+        put_text(file, "target/name", saliency.target_name)
+        put(file, "target/probability", saliency.target_probability)
         for method, maps in saliency.maps.items():
-            _put(file, f"maps/{method}", maps, rows_per_chunk=1)
+            put(file, f"maps/{method}", maps, rows_per_chunk=1)
 
 
 def read_saliency(path: Path) -> Saliency:
     """Read what write_saliency wrote."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return Saliency(
-            image=_text(file["image"]),
+            image=text_of(file["image"]),
             input=file["input"][()],
             target_class=file["target/class"][()],
-            target_name=_text(file["target/name"]),
+            target_name=text_of(file["target/name"]),
             target_probability=file["target/probability"][()],
             maps={method: maps[()] for method, maps in file["maps"].items()},
         )
@@ -225,27 +147,39 @@ def read_saliency(path: Path) -> Saliency:
 
 def write_examples(path: Path, examples: Examples, passport: dict) -> None:
     """Write the examples of every layer of a model."""
-    with _new_file(path, "examples", passport) as file:
-        _put_text(file, "image", examples.image)
+    with new_file(path, "examples", passport) as file:
+        put_text(file, "image", examples.image)
         for layer, content in examples.layers.items():
-            group = file.create_group(f"layers/{layer}")
-            for name, values in _fields(content).items():
-                _put(group, name, values)
+            put_fields(file.create_group(f"layers/{layer}"), content)
 
 
 def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
     """Read an examples file, or only some of its layers."""
-    with _open(path) as file:
+    with open_file(path) as file:
         wanted = file["layers"].keys() if layers is None else [name for name in layers if name in file["layers"]]
         return Examples(
-            image=_text(file["image"]),
-            layers={layer: _read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
+            image=text_of(file["image"]),
+            layers={layer: read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
         )
+
+
+def write_named(path: Path, kind: str, contents: Mapping[str, object], passport: dict) -> None:
+    """Write objects of results.py, each under its name: the key of a photograph or a layer's name."""
+    with new_file(path, kind, passport) as file:
+        for name, content in contents.items():
+            put_fields(file.create_group(f"{kind}/{name}"), content)
+
+
+def read_named(path: Path, content: type) -> dict:
+    """Read what write_named wrote: objects of class `content` by name."""
+    with open_file(path) as file:
+        kind = file.attrs["kind"]
+        return {name: read_fields(content, group) for name, group in file.get(kind, {}).items()}
 
 
 def read_passport(path: Path) -> dict:
     """The provenance of a result file."""
-    with _open(path) as file:
+    with open_file(path) as file:
         return json.loads(file.attrs["passport"])
 
 
@@ -255,67 +189,3 @@ def map_chunks(maps: np.ndarray) -> tuple[int, int, int, int]:
     cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
     photographs = min(count, max(1, round(cells**0.5)))
     return photographs, min(channels, max(1, cells // photographs)), height, width
-
-
-@contextlib.contextmanager
-def _new_file(path: Path, kind: str, passport: dict) -> Iterator[h5py.File]:
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with h5py.File(temporary, "w", libver=("earliest", "v114")) as file:
-            file.attrs["format"] = FORMAT
-            file.attrs["kind"] = kind
-            file.attrs["passport"] = json.dumps(passport, sort_keys=True, ensure_ascii=False)
-            yield file
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[h5py.File]:
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path} is not a readable HDF5 file ({error}); delete it and run the same command") from error
-    with file:
-        if file.attrs.get("format") != FORMAT:
-            raise UserError(
-                f"{path} has the format {file.attrs.get('format')!r}, this version reads {FORMAT!r}; "
-                "move the results folder away and run again"
-            )
-        yield file
-
-
-def _put(group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None) -> None:
-    values = np.asarray(values)
-    if values.size == 0:
-        group.create_dataset(name, data=values)
-        return
-    chunks = (rows_per_chunk, *values.shape[1:]) if rows_per_chunk else True
-    group.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **_filter("gzip"))
-
-
-def _put_text(group: h5py.Group, name: str, values: list) -> None:
-    group.create_dataset(name, data=np.array(values, dtype=object), dtype=TEXT)
-
-
-def _text(dataset: h5py.Dataset) -> list:
-    return dataset.asstr()[()].tolist()
-
-
-def _fields(content) -> dict[str, np.ndarray]:
-    return {field.name: getattr(content, field.name) for field in dataclasses.fields(content)}
-
-
-def _read_fields(kind: type, group: h5py.Group):
-    return kind(**{field.name: group[field.name][()] for field in dataclasses.fields(kind)})
-
-
-def _filter(compression: str) -> dict:
-    if compression == "none":
-        return {}
-    if compression == "gzip":
-        return {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    return dict(hdf5plugin.Blosc(cname="lz4", shuffle=hdf5plugin.Blosc.SHUFFLE))

@@ -1,0 +1,98 @@
+"""HDF5 files that appear whole or not at all, and what goes into them; the only door to h5py."""
+
+import contextlib
+import dataclasses
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import hdf5plugin
+import numpy as np
+
+from konvolut.errors import UserError
+
+FORMAT = "konvolut/1"
+TEXT = h5py.string_dtype("utf-8")
+
+
+@contextlib.contextmanager
+def new_file(path: Path, kind: str, passport: dict) -> Iterator[h5py.File]:
+    """A file to be filled within a `with` block; it gets its name when the block ends without an error."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with h5py.File(temporary, "w", libver=("earliest", "v114")) as file:
+            file.attrs["format"] = FORMAT
+            file.attrs["kind"] = kind
+            file.attrs["passport"] = json.dumps(passport, sort_keys=True, ensure_ascii=False)
+            yield file
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[h5py.File]:
+    """A file of ours to be read; raises UserError for any other."""
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise UserError(f"{path} is not a readable HDF5 file ({error}); delete it and run the same command") from error
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            raise UserError(
+                f"{path} has the format {file.attrs.get('format')!r}, this version reads {FORMAT!r}; "
+                "move the results folder away and run again"
+            )
+        yield file
+
+
+def put(group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None) -> None:
+    """Add an array, compressed and checksummed where it has more than one number."""
+    values = np.asarray(values)
+    if values.size == 0 or values.ndim == 0:
+        group.create_dataset(name, data=values)
+        return
+    chunks = (rows_per_chunk, *values.shape[1:]) if rows_per_chunk else True
+    group.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **compressed("gzip"))
+
+
+def put_text(group: h5py.Group, name: str, values: str | list) -> None:
+    """Add a text, or a list (of lists) of texts."""
+    group.create_dataset(name, data=np.array(values, dtype=object), dtype=TEXT)
+
+
+def text_of(dataset: h5py.Dataset) -> str | list:
+    """What put_text added."""
+    found = dataset.asstr()[()]
+    return found.tolist() if isinstance(found, np.ndarray) else found
+
+
+def put_fields(group: h5py.Group, content) -> None:
+    """Add every field of a dataclass of arrays, numbers and texts."""
+    for name, values in fields_of(content).items():
+        is_text = isinstance(values, str) or (isinstance(values, list) and all(isinstance(v, str) for v in values))
+        (put_text if is_text else put)(group, name, values)
+
+
+def fields_of(content) -> dict[str, np.ndarray]:
+    """The fields of a dataclass by name, not copied."""
+    return {field.name: getattr(content, field.name) for field in dataclasses.fields(content)}
+
+
+def read_fields(kind: type, group: h5py.Group):
+    """The object of class `kind` that put_fields added."""
+    datasets = {field.name: group[field.name] for field in dataclasses.fields(kind)}
+    return kind(**{name: text_of(found) if found.dtype == TEXT else found[()] for name, found in datasets.items()})
+
+
+def compressed(compression: str) -> dict:
+    """Arguments of create_dataset for blosc-lz4, gzip or none."""
+    if compression == "none":
+        return {}
+    if compression == "gzip":
+        return {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    return dict(hdf5plugin.Blosc(cname="lz4", shuffle=hdf5plugin.Blosc.SHUFFLE))
