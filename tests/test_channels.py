@@ -80,7 +80,7 @@ def test_a_transformer_of_one_size_gets_pictures_of_that_size(census, tmp_path):
 @pytest.mark.parametrize(("field_px", "side"), [(3, 64), (19, 96), (50, 224), (2000, 224)])
 def test_layers_that_see_little_get_small_pictures(field_px, side):
     network = models.build(TINY)
-    layer = LayerSpec("x", "bchw", 1, 1, 1, 1, field_px, 0)
+    layer = LayerSpec("blocks.1", "bchw", 1, 1, 1, 1, field_px, 0)
     assert channels.side_px(network, layer, named("konvolut", fields=4.0, size_px=224)) == side
     assert channels.side_px(network, layer, named("lucid")) == 224
 

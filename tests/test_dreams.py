@@ -14,12 +14,13 @@ from konvolut.shards import DreamsShard, LayerSpec
 TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 TRANSFORMER = ModelSource("vit", "vit", "test_vit", "random:1")
 RECIPE = named("lab-dream", steps=4, keep_every=2)
+LAYER = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5)
 
 
 @pytest.fixture
 def census(tmp_path):
     layers = [
-        LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5),
+        LAYER,
         LayerSpec("blocks.0", "bnc", 64, 10, 10, 16, 160, 0),
     ]
     rows = [{("layer" if k == "name" else k): v for k, v in dataclasses.asdict(layer).items()} for layer in layers]
@@ -86,5 +87,5 @@ def test_a_transformer_of_one_size_dreams_at_that_size(census, photographs, tmp_
 def test_photographs_are_only_ever_shrunk():
     network = models.build(TINY)
     photo = np.zeros((40, 30, 3), np.uint8)
-    assert dreams.start_picture(network, photo, 500).shape == (40, 30, 3)
-    assert dreams.start_picture(network, photo, 20).shape == (20, 15, 3)
+    assert dreams.start_picture(network, LAYER, photo, 500).shape == (40, 30, 3)
+    assert dreams.start_picture(network, LAYER, photo, 20).shape == (20, 15, 3)

@@ -44,7 +44,7 @@ ROWS = [
         "results",
     },
     {"hdf5"},
-    {"sheets", "store", "transforms", "objectives", "record", "receptive"},
+    {"sheets", "store", "transforms", "objectives", "record", "receptive", "shapes"},
     {"settings"},
     {"shards", "survey", "job"},
     {"plan"},

@@ -9,7 +9,6 @@ whole input (squeeze-excite gates and attention look everywhere). Where rows and
 field is the larger of both.
 """
 
-import copy
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from konvolut.fields import Field
 from konvolut.layouts import Layouts
 from konvolut.receptive import FieldTracker
+from konvolut.shapes import without_numbers
 from konvolut.stages import mark_stages
 
 BATCH = 2  # not 1, so that an output whose first axis is not the batch (windows, heads) shows
@@ -36,7 +36,7 @@ COLUMNS = (
 def census(network) -> pd.DataFrame:
     """One row per named module in the order of the forward pass; `refused` says why a layer has no units, or ""."""
     try:
-        outputs = _pass(network, _without_numbers(network.module), "meta")
+        outputs = _pass(network, without_numbers(network.module), "meta")
     except (NotImplementedError, RuntimeError, TypeError, ValueError):  # the model asks a tensor for its numbers
         outputs = _pass(network, network.module, network.device)
     table = pd.DataFrame([*outputs.rows(), *_never_called(network.module, outputs.calls)])
@@ -97,17 +97,6 @@ def _pass(network, module: nn.Module, device: torch.device | str) -> _Outputs:
             with _hooked(module, outputs.hook):
                 module(inputs)
     return outputs
-
-
-def _without_numbers(module: nn.Module) -> nn.Module:
-    """A copy on the meta device, made without copying weights. A copy, as some models (CoaT) keep tensors of a pass."""
-    tensors = (*module.parameters(), *module.buffers())
-    return copy.deepcopy(module, {id(tensor): _on_meta(tensor) for tensor in tensors})
-
-
-def _on_meta(tensor: Tensor) -> Tensor:
-    empty = tensor.detach().to("meta")
-    return nn.Parameter(empty, requires_grad=False) if isinstance(tensor, nn.Parameter) else empty
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from konvolut import memory, models, provenance, store
-from konvolut.ascent import UnitStart, ascend
+from konvolut.ascent import UnitStart, ascend, coarse_size
 from konvolut.recipes import Recipe
+from konvolut.shapes import takes
 from konvolut.shards import ChannelsShard, LayerSpec, layer_spec
 from konvolut.streamline import streamlined
+from konvolut.transforms import view_size
 
 START = "noise"
 ATTEMPTS = 4
@@ -28,6 +30,7 @@ def render(
     ]
     total = len(units)
     side = side_px(network, layer, shard.recipe)
+    shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, layer, (side, side)))
     pictures = ascend(network, layer, units, shard.recipe, (side, side), lambda done: progress(done, total))
     passport = passport_of(network, "channels", shard, side_px=side)
     store.write_pictures(Path(output), "channels", {START: pictures}, passport)
@@ -46,18 +49,23 @@ def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:
 
 
 def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
-    """The side of a square picture: less for layers that see little, the model's own where that is fixed."""
-    if has_fixed_input(network):
-        return network.data.input_size[1]
-    if not recipe.fields:
-        return recipe.size_px
-    wanted = -(-recipe.fields * layer.receptive_field_px // SIDE_STEP_PX) * SIDE_STEP_PX
-    return int(min(recipe.size_px, max(LEAST_SIDE_PX, wanted)))
+    """The side of a square picture: less for layers that see little, the model's own where it takes no other."""
+    side = recipe.size_px
+    if recipe.fields:
+        wanted = -(-recipe.fields * layer.receptive_field_px // SIDE_STEP_PX) * SIDE_STEP_PX
+        side = int(min(recipe.size_px, max(LEAST_SIDE_PX, wanted)))
+    return side if takes(network, layer, (side, side)) else network.data.input_size[1]
 
 
-def has_fixed_input(network: models.Network) -> bool:
-    """Whether the model takes inputs of one size only (timm's word; vision transformers mostly do)."""
-    return bool((getattr(network.module, "pretrained_cfg", None) or {}).get("fixed_input_size", False))
+def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
+    """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take."""
+    if not takes(network, layer, view_size(size, recipe.transforms)):
+        unpadded = tuple(transform for transform in recipe.transforms if transform[0] != "pad")
+        recipe = dataclasses.replace(recipe, transforms=unpadded)
+    coarse = coarse_size(layer, recipe, size)
+    if coarse is not None and not takes(network, layer, view_size(coarse, recipe.transforms)):
+        recipe = dataclasses.replace(recipe, coarse_px=0, coarse_steps=0)
+    return recipe
 
 
 def passport_of(network: models.Network, technique: str, shard, **facts) -> dict:
