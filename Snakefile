@@ -1,17 +1,4 @@
-"""Konvolut: an atlas of what every channel of a CNN looks for, for any timm model.
-
-The data flow from the top down:
-
-    models.tsv images.tsv config.yaml
-      inspect      what layers a model has                      -> results/{model}/layers.csv, model.json
-      plan         which job does what                          -> results/plan.tsv
-      activations  what the photographs do to each layer        -> results/{model}/activations/*.h5
-      examples     which photographs excite each channel        -> results/{model}/examples.h5
-      channels     pictures of each channel from noise          -> results/{model}/channels/{layer}/*.h5
-      dreams       photographs dreamed on for a channel         -> results/{model}/dreams/{layer}/*.h5
-      saliency     where on a photograph a class is decided     -> results/{model}/saliency/*.h5
-      atlas        the gallery                                  -> results/atlas/index.html
-"""
+"""Konvolut: an atlas of what every channel of a CNN looks for, for any timm model; rules in the order the data flow."""
 
 import sys
 
@@ -33,7 +20,7 @@ sweep = load_or_exit(config, lambda: checkpoints.plan.get().output, check=workfl
 
 wildcard_constraints:
     model=r"(?!atlas/|logs/)[^/]+",
-    layer=r"(?!index\b)[^/]+",
+    layer=r"(?!index\.html$)[^/]+",
     first=r"\d+",
     last=r"\d+",
 
@@ -47,13 +34,18 @@ rule all:
     default_target: True
     input:
         "results/atlas/index.html",
+        "results/atlas/images",
+        sweep.shards("atlas", "results/atlas/{model}/{layer}"),
+        sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
+        sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
+        sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
 
 
-include: "workflow/rules/inspect.smk"
-include: "workflow/rules/plan.smk"
-include: "workflow/rules/activations.smk"
-include: "workflow/rules/examples.smk"
-include: "workflow/rules/channels.smk"
-include: "workflow/rules/dreams.smk"
-include: "workflow/rules/saliency.smk"
-include: "workflow/rules/atlas.smk"
+include: "workflow/rules/inspect.smk"  # what layers a model has
+include: "workflow/rules/plan.smk"  # which job does what
+include: "workflow/rules/activations.smk"  # what the photographs do to each layer
+include: "workflow/rules/examples.smk"  # which photographs excite each channel
+include: "workflow/rules/channels.smk"  # pictures of each channel from noise
+include: "workflow/rules/dreams.smk"  # photographs dreamed on for a channel
+include: "workflow/rules/saliency.smk"  # where on a photograph a class is decided
+include: "workflow/rules/atlas.smk"  # the gallery

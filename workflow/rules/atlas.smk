@@ -6,6 +6,7 @@ OUTPUTS: the gallery: a page per layer (with all its units), per model and per p
 
 rule atlas_layer:
     input:
+        plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         examples="results/{model}/examples.h5",
@@ -31,6 +32,7 @@ rule atlas_layer:
 
 rule atlas_model:
     input:
+        plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
@@ -54,6 +56,7 @@ rule atlas_model:
 
 rule atlas_images:
     input:
+        plan=ancient("results/plan.tsv"),
         photographs=sweep.photographs("atlas"),
         layers=collect("results/{model}/layers.csv", model=sweep.model),
         identity=collect("results/{model}/model.json", model=sweep.model),

@@ -6,6 +6,7 @@ OUTPUTS: for each channel the picture that excites it, from noise, with intermed
 
 rule channels:
     input:
+        plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
     output:

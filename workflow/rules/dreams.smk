@@ -6,6 +6,7 @@ OUTPUTS: each photograph dreamed on for each channel, at its own aspect, with in
 
 rule dreams:
     input:
+        plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("dreams"),

@@ -6,6 +6,7 @@ OUTPUTS: per unit the photographs that excite it most, with the cell, its recept
 
 rule examples:
     input:
+        plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),

@@ -6,6 +6,7 @@ OUTPUTS: attribution maps of the predicted and the given classes: where on a pho
 
 rule saliency:
     input:
+        plan=ancient("results/plan.tsv"),
         identity="results/{model}/model.json",
         photographs=sweep.photographs("saliency"),
     output:
