@@ -6,4 +6,4 @@ with job.logged(snakemake.log[0], f"saliency {snakemake.wildcards.model}", snake
     from konvolut import saliency, shards
 
     shard = shards.from_json(shards.SaliencyShard, snakemake.params.shard)
-    saliency.compute(shard, snakemake.output[0], progress)
+    saliency.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -184,9 +184,12 @@ class Results:
         activations = store.Activations(keys, [""] * rows, crop, classes, shares, names, pooled)
         store.write_activations(self.folder / "activations.h5", activations, PASSPORT, "gzip")
         maps = {name: self.rng.gamma(1, 1, (rows, 1, 64, 64)).astype(np.float32) for name in ("vanilla", "positive")}
+        maps["gradient"] = self.rng.normal(0, 1, (rows, 1, 3, 64, 64)).astype(np.float32)
+        maps["occlusion"] = self.rng.normal(0, 1, (rows, 1, 64, 64)).astype(np.float32)
         seen = np.stack([plates.resized(images.read(photo.path), 64, 64) for photo in self.photos])
         first = [[row[0]] for row in names]
-        saliency = store.Saliency(keys, seen, classes[:, :1], first, shares[:, :1], maps)
+        refused = {"deconvnet": "its activations are <i>SiLU</i>"}
+        saliency = store.Saliency(keys, seen, classes[:, :1], first, shares[:, :1], maps, refused)
         store.write_saliency(self.folder / "saliency.h5", saliency, PASSPORT)
 
     def _write_pictures(self, layer: str, pictured: list[int]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

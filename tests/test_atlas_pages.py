@@ -12,7 +12,7 @@ import pytest
 
 from konvolut import images
 from konvolut.atlas import assets, model, pages, plates, write
-from konvolut.atlas.photographs import scaled_for_eyes, z_scores
+from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
 from konvolut.plan import parse_channels
 from konvolut.settings import AtlasSettings
@@ -210,6 +210,19 @@ def test_maps_for_eyes_span_black_to_full():
     shown = scaled_for_eyes(values)
     assert (shown.min(), shown.max()) == (0, 1)
     assert scaled_for_eyes(np.full((4, 4), 3.0)).max() == 0
+
+
+def test_a_refused_method_is_explained_on_the_page(atlas):
+    text = (atlas / "images" / "skimage-astronaut.html").read_text(encoding="utf-8")
+    assert "Not shown: its activations are &lt;i&gt;SiLU&lt;/i&gt;." in text
+
+
+def test_maps_with_a_sign_are_shown_around_zero():
+    signed = np.random.default_rng(4).normal(0, 1, (8, 8))
+    signed[0, 0] = 0
+    assert map_picture("occlusion", signed)[0, 0].tolist() == [247, 247, 247]
+    assert map_picture("gradient", np.stack([signed] * 3))[0, 0].tolist() == [128, 128, 128]
+    assert map_picture("gradient", np.zeros((3, 4, 4))).std() == 0
 
 
 def test_details_and_table_agree_with_the_stored_results(results, atlas):

@@ -1,4 +1,4 @@
-"""What a model sees of a photograph, bit for bit as timm makes it; encoders, colour maps and overlays."""
+"""What a model sees of a photograph, bit for bit as timm makes it; encoders."""
 
 import numpy as np
 import pytest
@@ -135,43 +135,3 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_half_one(tmp_path, rng, m
     with pytest.raises(OSError, match="no space left"):
         images.write_png(tmp_path / "a.png", 255 - picture)
     assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a.png", before)]
-
-
-# ---- maps
-
-
-def test_the_colour_map_is_inferno():
-    inferno = pytest.importorskip("matplotlib").colormaps["inferno"]
-    values = np.linspace(0, 1, 256)[None]
-    expected = np.rint(inferno(values)[..., :3] * 255)
-    assert np.abs(images.colour_map(values) - expected).max() <= 6
-
-
-def test_the_colour_map_grows_lighter_from_end_to_end():
-    """Rec. 709 luminance rises with the value, so that the map also reads in print and to the colour-blind."""
-    colours = images.colour_map(np.linspace(0, 1, 101)[None])[0] / 255
-    luminance = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    assert np.all(np.diff(luminance @ [0.2126, 0.7152, 0.0722]) > 0)
-
-
-def test_the_colour_map_clips_and_takes_nan_for_nothing():
-    colours = images.colour_map(np.array([[-1.0, 0.0, np.nan, 1.0, 7.0]]))[0]
-    assert colours[0].tolist() == colours[1].tolist() == colours[2].tolist() == [0, 0, 4]
-    assert colours[3].tolist() == colours[4].tolist() == [252, 255, 164]
-
-
-def test_overlay_is_the_weighted_sum_of_photograph_and_map(rng):
-    """cv2.addWeighted(photo, .15, map, .85, 0) as the lab notebook has it, pixel by pixel."""
-    photo = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    map01 = rng.random((5, 6))
-    seen = images.overlay(photo, map01, coloured=False)
-    for row in range(5):
-        for column in range(6):
-            grey = round(map01[row, column] * 255)
-            assert seen[row, column].tolist() == [round(0.15 * int(c) + 0.85 * grey) for c in photo[row, column]]
-
-
-def test_overlay_of_the_photograph_alone_is_the_photograph(rng):
-    photo = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    assert np.array_equal(images.overlay(photo, rng.random((5, 6)), photo_share=1.0), photo)
-    assert np.array_equal(images.overlay(photo, np.ones((5, 6)), photo_share=0.0)[0, 0], [252, 255, 164])

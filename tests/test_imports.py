@@ -21,7 +21,7 @@ OWNERS = {
     "h5py": {"hdf5"},
     "hdf5plugin": {"hdf5"},
     "jinja2": {"atlas.pages"},
-    "captum": {"saliency"},
+    "captum": {"attributions"},
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = ["settings", "plan", "sweep", "shards", "provenance", "recipes", "store", "images", "examples", "job"]
@@ -41,16 +41,17 @@ ROWS = [
         "layouts",
         "stages",
         "memory",
-        "results",
+        *("results", "classes", "colours"),
     },
     {"hdf5"},
     {"sheets", "store", "transforms", "objectives", "record", "receptive", "shapes"},
+    {"sections"},
     {"settings"},
     {"shards", "survey", "job"},
     {"plan"},
     {"sweep", "models"},
     {"parameters", "photographs", "streamline", "census"},
-    {"ascent", "leaks", "scores"},
+    {"ascent", "leaks", "scores", "attributions", "refusals"},
     {"inspection", "activations", "examples", "channels", "dreams", "saliency"},
 ]
 

@@ -6,7 +6,7 @@ import torch
 from captum.attr import Saliency
 from torch import nn
 
-from konvolut import images, models, saliency, shards, store
+from konvolut import attributions, census, classes, images, models, saliency, shards, store
 from konvolut.errors import UserError
 from konvolut.sheets import ModelSource, Photograph
 
@@ -53,17 +53,17 @@ def test_the_maps_are_their_definitions(network, inputs):
     for b, y, x in np.ndindex(2, 160, 160):
         if (y * 160 + x) % 997 == 0:
             channels = values[b, :, y, x]
-            assert saliency.vanilla(g)[b, y, x] == max(abs(v) for v in channels)
-            assert saliency.positive(g)[b, y, x] == max(max(v, 0) for v in channels)
-            assert saliency.negative(g)[b, y, x] == max(-min(v, 0) for v in channels)
+            assert attributions.vanilla(g)[b, y, x] == max(abs(v) for v in channels)
+            assert attributions.positive(g)[b, y, x] == max(max(v, 0) for v in channels)
+            assert attributions.negative(g)[b, y, x] == max(-min(v, 0) for v in channels)
 
 
 def test_positive_and_negative_come_from_the_signed_gradient_and_vanilla_is_the_larger(network, inputs):
     g = saliency.gradient(network, inputs, torch.tensor([3, 4]))
-    positive, negative = saliency.positive(g), saliency.negative(g)
+    positive, negative = attributions.positive(g), attributions.negative(g)
     assert (positive > 0).any()
     assert (negative > 0).any()
-    assert torch.equal(saliency.vanilla(g), torch.maximum(positive, negative))
+    assert torch.equal(attributions.vanilla(g), torch.maximum(positive, negative))
 
 
 def test_the_score_is_the_logit_not_the_probability():
@@ -110,7 +110,7 @@ NAMES = ["tench, Tinca tinca", "tabby, tabby cat", "crane (2)", "crane (3)", "ti
     ("target", "number"), [(3, 3), ("tabby", 1), ("Tabby Cat", 1), ("crane (3)", 3), ("tench, Tinca tinca", 0)]
 )
 def test_a_class_is_found_by_number_name_or_one_of_its_words(target, number):
-    assert saliency.class_number(target, NAMES) == number
+    assert classes.class_number(target, NAMES, "here") == number
 
 
 @pytest.mark.parametrize(
@@ -119,12 +119,12 @@ def test_a_class_is_found_by_number_name_or_one_of_its_words(target, number):
 )
 def test_a_class_that_is_not_there_gets_a_sentence(target, sentence):
     with pytest.raises(UserError, match=sentence):
-        saliency.class_number(target, NAMES)
+        classes.class_number(target, NAMES, "here")
 
 
 def test_a_word_of_several_classes_names_them_all():
     with pytest.raises(UserError, match=r"several classes; possible: 0 \(a, same\), 1 \(b, same\)"):
-        saliency.class_number("same", ["a, same", "b, same"])
+        classes.class_number("same", ["a, same", "b, same"], "here")
 
 
 @pytest.mark.parametrize(
@@ -149,9 +149,16 @@ def test_the_file_holds_what_was_asked_for(tmp_path):
         images.write_png(tmp_path / f"{i}.png", generator.integers(0, 256, (90, 120 + i, 3), dtype=np.uint8))
         photographs.append(Photograph(id=f"p{i}", key=f"p{i}", path=str(tmp_path / f"{i}.png")))
     told = []
-    asked = {"methods": ("vanilla", "negative"), "targets": ("predicted", "tabby"), "top": 2, "device": "cpu"}
+    asked = {
+        "methods": ("vanilla", "negative"),
+        "targets": ("predicted", "tabby"),
+        "top": 2,
+        "seed": 0,
+        "device": "cpu",
+    }
     shard = shards.SaliencyShard(model=source(), photographs=tuple(photographs), **asked)
-    saliency.compute(shard, tmp_path / "s.h5", lambda done, total: told.append((done, total)))
+    census.write_census(census.census(models.build(source())), tmp_path / "layers.csv")
+    saliency.compute(shard, tmp_path / "layers.csv", tmp_path / "s.h5", lambda done, total: told.append((done, total)))
     found = store.read_saliency(tmp_path / "s.h5")
     assert found.image == ["p0", "p1", "p2"]
     assert told[-1] == (3, 3)
@@ -162,12 +169,12 @@ def test_the_file_holds_what_was_asked_for(tmp_path):
     network = models.build(source())
     pixels = torch.from_numpy(found.input).permute(0, 3, 1, 2) / 255
     g = saliency.gradient(network, models.normalise(network, pixels), torch.tensor(found.target_class[:, 1]))
-    assert np.allclose(found.maps["negative"][:, 1], saliency.negative(g).numpy(), rtol=1e-3, atol=1e-7)
+    assert np.allclose(found.maps["negative"][:, 1], attributions.negative(g).numpy(), rtol=1e-3, atol=1e-7)
     probability = network.module(models.normalise(network, pixels)).softmax(1).numpy()
     assert np.allclose(found.target_probability[:, 0], probability.max(1), rtol=1e-4)
 
 
 def test_a_model_without_classes_cannot_be_explained(tmp_path):
-    shard = shards.SaliencyShard(source(num_classes=0), (), ("vanilla",), ("predicted",), 1, "cpu")
+    shard = shards.SaliencyShard(source(num_classes=0), (), ("vanilla",), ("predicted",), 1, 0, "cpu")
     with pytest.raises(UserError, match="has no classes"):
-        saliency.compute(shard, tmp_path / "s.h5", print)
+        saliency.compute(shard, tmp_path / "layers.csv", tmp_path / "s.h5", print)

@@ -29,14 +29,6 @@ INTERPOLATIONS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 CROP_MODES = ("center", "squash", "border")
-# The share of the photograph in an overlay, as the lab notebook's cv2.addWeighted has it.
-PHOTO_SHARE = 0.15
-# 17 of the 256 colours of matplotlib's "inferno" (van der Walt and Smith 2015, CC0), evenly spaced from first to last.
-INFERNO = """
-    000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754
-    d04545 e35933 f1711f f98c0a fcaa0f f9c932 f2e865 fcffa4
-"""
-
 Box = tuple[float, float, float, float]
 
 
@@ -125,27 +117,6 @@ def decode(data: bytes) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def colour_map(map01: np.ndarray) -> np.ndarray:
-    """A map (H, W) of 0..1 in the colours of inferno, (H, W, 3) uint8; values beyond are clipped, NaN counts as 0."""
-    stops = np.array([list(bytes.fromhex(colour)) for colour in INFERNO.split()], dtype=np.float64)
-    position = _clipped(map01) * (len(stops) - 1)
-    below = np.minimum(position.astype(int), len(stops) - 2)
-    share = (position - below)[..., None]
-    return np.rint(stops[below] * (1 - share) + stops[below + 1] * share).astype(np.uint8)
-
-
-def overlay(
-    photo: np.ndarray, map01: np.ndarray, photo_share: float = PHOTO_SHARE, coloured: bool = True
-) -> np.ndarray:
-    """A map (H, W) of 0..1 over its photograph (H, W, 3): photo_share * photo + (1 - photo_share) * map, uint8.
-
-    The map is in colours, or in greys as in the lab notebook.
-    """
-    greys = np.repeat(np.rint(_clipped(map01) * LARGEST_8_BIT)[..., None], 3, axis=-1)
-    over = colour_map(map01) if coloured else greys
-    return np.rint(photo_share * photo.astype(np.float64) + (1 - photo_share) * over).astype(np.uint8)
-
-
 def _opened(path: str | Path) -> Image.Image:
     try:
         return Image.open(path)
@@ -228,10 +199,6 @@ def _cropped(
     row, column = max(-top, 0), max(-left, 0)
     seen[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
     return seen
-
-
-def _clipped(map01: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(np.asarray(map01, dtype=np.float64), nan=0.0), 0, 1)
 
 
 def _encoded(picture: np.ndarray, kind: str, **options) -> bytes:

@@ -179,11 +179,14 @@ TEXT = Kind("text", {"type": "string", "minLength": 1}, _read_text)
 SWITCH = Kind("true or false", {"type": "boolean"}, _read_switch)
 LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.conv_pwl")
 CLASS = {"type": ["integer", "string"], "minLength": 1, "minimum": 0}
-TARGETS = Kind(
-    "a list of class numbers, class names and predicted",
-    {"anyOf": [CLASS, {"type": "array", "items": CLASS, "minItems": 1}]},
-    _read_targets,
-)
+
+
+def targets(words: str) -> Kind:
+    """One class or a list of classes: numbers and names."""
+    return Kind(words, {"anyOf": [CLASS, {"type": "array", "items": CLASS, "minItems": 1}]}, _read_targets)
+
+
+TARGETS = targets("a list of class numbers, class names and predicted")
 CHANNEL = {"type": ["integer", "string"], "minimum": 0, "exclusiveMaximum": MOST_CHANNELS, "pattern": f"^{SPAN}$"}
 SOME_CHANNELS = {"type": "string", "pattern": rf"^(all|(first|random):[1-9]\d{{0,6}}|{SPAN}(,{SPAN})*)$"}
 CHANNELS = Kind(

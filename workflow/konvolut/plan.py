@@ -20,6 +20,8 @@ from konvolut.settings import Channels, ModelSource, Settings
 COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop"]
 # A step of an ascent costs a forward pass and about as much again for the gradient of the input alone.
 FORWARD_AND_BACKWARD = 2
+# Sections that name their photographs; no name, no jobs.
+ON_CHOSEN_IMAGES = ("dreams", "patches", "fooling", "inversion")
 
 
 def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
@@ -31,6 +33,8 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
     for model in settings.models:
         census = shards.read_census(censuses[model.key])
         rows += _photograph_rows(settings, model)
+        rows += _inversion_rows(settings, model, census)
+        rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
         rows += _unit_rows(settings, model, census, "channels", pictures_per_unit=1)
         rows += _unit_rows(settings, model, census, "dreams", pictures_per_unit=len(settings.dreams.images))
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
@@ -62,8 +66,11 @@ def only_readable(settings: Settings, surveyed: pd.DataFrame) -> Settings:
     """The settings without the photographs that cannot be read."""
     images = survey.readable(settings.images, surveyed)
     known = {photograph.id for photograph in images}
-    dreamt = tuple(name for name in settings.dreams.images if name in known)
-    return replace(settings, images=images, dreams=replace(settings.dreams, images=dreamt))
+    changes = {}
+    for name in ON_CHOSEN_IMAGES:
+        section = getattr(settings, name)
+        changes[name] = replace(section, images=tuple(image for image in section.images if image in known))
+    return replace(settings, images=images, **changes)
 
 
 def layers_of(settings: Settings, section: str) -> tuple[str, ...]:
@@ -114,12 +121,38 @@ def resolve_channels(selector: Channels, count: int, seed: int, where: str) -> l
 
 def _photograph_rows(settings: Settings, model: ModelSource) -> list[dict]:
     rows = []
-    for section in ("activations", "saliency"):
-        size = getattr(settings, section).images_per_shard
-        for first in range(0, len(settings.images), size):
-            last = min(first + size, len(settings.images)) - 1
-            rows.append(_row(section, model.key, "", first=first, last=last, units=last - first + 1))
+    for name in ("activations", "saliency", "patches", "fooling"):
+        section = getattr(settings, name)
+        count = len(getattr(section, "images", settings.images))
+        rows += [_row(name, model.key, "", **part) for part in _parts(count, section.images_per_shard)]
     return rows
+
+
+def _inversion_rows(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[dict]:
+    section = settings.inversion
+    if not section.images:
+        return []
+    flops = census.set_index("layer")["flops"]
+    rows = []
+    for layer in resolve_layers(layers_of(settings, "inversion"), census, "inversion", model.id):
+        for part in _parts(len(section.images), section.images_per_shard):
+            passes = part["units"] * section.steps
+            gflop = round(passes * FORWARD_AND_BACKWARD * float(flops[layer]) / 1e9, 3)
+            rows.append(_row("inversion", model.key, layer, **part) | {"passes": passes, "gflop": gflop})
+    return rows
+
+
+def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
+    if not settings.kernels.layers:
+        return []
+    convolutions = census[census["kind"].str.contains("Conv2d")]
+    return resolve_layers(settings.kernels.layers, convolutions, "kernels", model.id)
+
+
+def _parts(count: int, size: int) -> list[dict]:
+    """First and last number of each `size` of `count` photographs."""
+    parts = [range(first, min(first + size, count)) for first in range(0, count, size)]
+    return [{"first": part[0], "last": part[-1], "units": len(part)} for part in parts]
 
 
 def _unit_rows(

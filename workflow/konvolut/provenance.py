@@ -13,7 +13,7 @@ VERSION = "0.1.0"
 # Libraries whose version can change a picture's bytes.
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
 # Modules whose only effect on a result goes through its parameters: a changed error message there changes no picture.
-TELLERS = frozenset({"errors", "settings", "kinds", "sheets", "places", "shards", "job"})
+TELLERS = frozenset({"errors", "settings", "sections", "kinds", "sheets", "places", "shards", "job"})
 
 
 def passport(**facts) -> dict:

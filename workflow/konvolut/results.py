@@ -51,6 +51,7 @@ class Saliency:
     target_name: list[list[str]]
     target_probability: np.ndarray
     maps: dict[str, np.ndarray]
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,14 +1,4 @@
-"""Saliency: how much each pixel of a photograph moves the score of a class (Simonyan et al. 2013, arXiv 1312.6034).
-
-The score is the logit, never the probability (whose gradient also falls when another class rises). The gradient is that
-of the model's normalised input. Every method turns the signed gradient g (B, C, H, W) into maps (B, H, W) >= 0:
-
-    vanilla   max over C of |g|
-    positive  max over C of max(g, 0)      where more of a colour raises the score
-    negative  max over C of -min(g, 0)     where less of a colour raises it
-
-A grey input has one channel, and the maximum over C is that channel itself.
-"""
+"""Saliency: maps of photographs for the predicted and the given classes, by the methods of attributions.py."""
 
 import dataclasses
 import functools
@@ -19,12 +9,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut import models, provenance, store
-from konvolut.errors import UserError, nearest
+from konvolut import attributions, models, provenance, refusals, results, store
+from konvolut.attributions import Question
+from konvolut.classes import class_number
+from konvolut.errors import UserError
 from konvolut.photographs import batches, look_at
-from konvolut.shards import SaliencyShard
+from konvolut.shards import SaliencyShard, read_census
 
 PREDICTED = "predicted"
+TARGETS = "saliency: targets"
 
 
 def gradient(network: models.Network, inputs: Tensor, targets: Tensor) -> Tensor:
@@ -53,48 +46,15 @@ def explain(network: models.Network, inputs: Tensor, choose: Callable[[Tensor], 
     return Explained(logits.detach(), targets, found)
 
 
-def vanilla(g: Tensor) -> Tensor:
-    return g.abs().amax(1)
-
-
-def positive(g: Tensor) -> Tensor:
-    return g.clamp(min=0).amax(1)
-
-
-def negative(g: Tensor) -> Tensor:
-    return (-g).clamp(min=0).amax(1)
-
-
-METHODS: dict[str, Callable[[Tensor], Tensor]] = {"vanilla": vanilla, "positive": positive, "negative": negative}
-
-
 def scaled01(maps: Tensor) -> Tensor:
     """Each map (..., H, W) stretched to 0..1 by its own minimum and maximum; a flat map becomes 0."""
     low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
     return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
 
 
-def class_number(target: str | int, class_names: Sequence[str]) -> int:
-    """The class that a number or a name means; "tabby" finds "tabby, tabby cat"."""
-    if isinstance(target, int):
-        if not 0 <= target < len(class_names):
-            raise UserError(f"saliency: targets: class {target} is not in 0..{len(class_names) - 1}")
-        return target
-    asked = target.casefold().strip()
-    words = [[name.casefold(), *(word.strip() for word in name.casefold().split(","))] for name in class_names]
-    found = [number for number, possible in enumerate(words) if asked in possible]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        choices = ", ".join(f"{number} ({class_names[number]})" for number in found)
-        raise UserError(f"saliency: targets: {target!r} means several classes; possible: {choices}")
-    close = nearest(asked, [word for possible in words for word in possible])
-    raise UserError(f"saliency: targets: no class of the model is called {target!r}{close}")
-
-
 def choose_targets(logits: Tensor, targets: Sequence[str | int], top: int, class_names: Sequence[str]) -> Tensor:
     """Class numbers (B, k): the `top` likeliest where "predicted" is asked for, then the given ones, none twice."""
-    given = dict.fromkeys(class_number(target, class_names) for target in targets if target != PREDICTED)
+    given = dict.fromkeys(class_number(target, class_names, TARGETS) for target in targets if target != PREDICTED)
     count = min(len(class_names), len(given) + (top if PREDICTED in targets else 0))
     rows = []
     for ranked in logits.argsort(dim=1, descending=True, stable=True).tolist():
@@ -103,34 +63,55 @@ def choose_targets(logits: Tensor, targets: Sequence[str | int], top: int, class
     return torch.tensor(rows, device=logits.device)
 
 
-def compute(shard: SaliencyShard, output: Path, progress: Callable[[int, int], None]) -> None:
-    """Write the maps of a shard's photographs."""
+def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
+    """Write the maps of a shard's photographs; `census` is the layers.csv of the same model."""
     network = models.build(shard.model, models.choose_device(shard.device))
     if not network.class_names:
         raise UserError(f"saliency: model {shard.model.id!r} has no classes (num_classes is 0)")
+    layers = read_census(Path(census))
+    refused = {method: refusals.refusal(network, method, layers) for method in shard.methods}
+    refused = {method: reason for method, reason in refused.items() if reason}
     pictures, _ = look_at(network, shard.photographs)
     choose = functools.partial(choose_targets, targets=shard.targets, top=shard.top, class_names=network.class_names)
-    targets, probabilities, maps = [], [], {method: [] for method in shard.methods}
+    targets, probabilities = [], []
+    maps = {method: [] for method in shard.methods if method not in refused}
     for rows, inputs in batches(network, pictures):
-        count = rows.stop - rows.start
+        seeds = tuple(_seed(shard, photograph.id) for photograph in shard.photographs[rows])
         found = explain(network, inputs, choose)
-        for method, collected in maps.items():
-            collected.append(_rows(torch.stack([METHODS[method](g) for g in found.gradients], 1), count))
-        targets.append(_rows(found.targets, count))
-        probabilities.append(_rows(found.logits.softmax(1).gather(1, found.targets), count))
+        for method, part in _maps(network, inputs, found, seeds, list(maps), refusals.last_map(layers)).items():
+            maps[method].append(part)
+        targets.append(_rows(found.targets, len(seeds)))
+        probabilities.append(_rows(found.logits.softmax(1).gather(1, found.targets), len(seeds)))
         progress(rows.stop, len(pictures))
     classes = np.concatenate(targets).astype(np.int32)
-    content = store.Saliency(
+    content = results.Saliency(
         image=[photograph.key for photograph in shard.photographs],
         input=pictures,
         target_class=classes,
         target_name=[[network.class_names[c] for c in row] for row in classes],
         target_probability=np.concatenate(probabilities),
         maps={method: np.concatenate(parts) for method, parts in maps.items()},
+        refused=refused,
     )
-    facts = network.facts() | {"methods": shard.methods, "targets": shard.targets, "top": shard.top}
+    facts = network.facts() | {"methods": shard.methods, "targets": shard.targets, "top": shard.top, "seed": shard.seed}
     passport = provenance.passport(technique="saliency", code=provenance.code_digest("saliency"), **facts)
     store.write_saliency(Path(output), content, passport)
+
+
+def _maps(network, inputs, found: Explained, seeds, methods, last_map) -> dict[str, np.ndarray]:
+    """Per method (n, k, ...) for the first n = len(seeds) inputs and the k targets of each."""
+    questions = [
+        Question(network, inputs, found.targets[:, place], g, seeds, last_map)
+        for place, g in enumerate(found.gradients)
+    ]
+    return {
+        method: np.stack([_rows(attributions.attribute(method, one), len(seeds)) for one in questions], 1)
+        for method in methods
+    }
+
+
+def _seed(shard: SaliencyShard, photograph: str) -> int:
+    return provenance.unit_seed(shard.seed, shard.model.id, photograph, "saliency")
 
 
 def _rows(values: Tensor, count: int) -> np.ndarray:

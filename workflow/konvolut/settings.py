@@ -1,6 +1,6 @@
-"""The configuration as frozen dataclasses; the only file that knows a config key. No torch here.
+"""The configuration as frozen dataclasses; only this file and sections.py know a config key. No torch here.
 
-Every default stands here once; config/README.md explains the keys and workflow/schemas/ describes them to editors
+Every default stands there once; config/README.md explains the keys and workflow/schemas/ describes them to editors
 (a test holds the three together). Anything unknown or of the wrong kind is a UserError that names the key.
 """
 
@@ -14,16 +14,30 @@ from konvolut import kinds, recipes, sheets
 from konvolut.errors import UserError
 from konvolut.kinds import Channels, setting
 from konvolut.recipes import Recipe
+from konvolut.sections import (
+    LARGEST_SIDE_PX,
+    SALIENCY_METHODS,
+    SECTIONS,
+    WITH_RECIPE,
+    ActivationsSettings,
+    AtlasSettings,
+    ChannelsSettings,
+    DreamsSettings,
+    ExamplesSettings,
+    FoolingSettings,
+    InspectSettings,
+    InversionSettings,
+    KernelsSettings,
+    PatchesSettings,
+    SaliencySettings,
+)
 from konvolut.sheets import ModelSource, Photograph
 
-__all__ = ["Channels", "ModelSource", "Photograph", "Settings", "check_images", "load"]
+__all__ = ["SALIENCY_METHODS", "Channels", "ModelSource", "Photograph", "Settings", "check_images", "load"]
 
-SALIENCY_METHODS = ("vanilla", "positive", "negative")
-LARGEST_SIDE_PX = 8192
 # torch.Generator and numpy both take any seed below 2**63.
 LARGEST_SEED = 2**63 - 1
 
-IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)
 RECIPE_FIELDS = typing.get_type_hints(Recipe)
 # Kinds of the recipe fields whose type alone says too little.
 RECIPE_KINDS = {
@@ -36,72 +50,6 @@ RECIPE_KINDS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class InspectSettings:
-    """The census tells all there is; nothing to set."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ActivationsSettings:
-    """What one forward pass per photograph leaves behind; `layers` None means those of the sweep."""
-
-    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
-    maps: bool = setting(kinds.SWITCH, True)
-    dtype: str = setting(kinds.choice("float16", "float32"), "float16")
-    compression: str = setting(kinds.choice("blosc-lz4", "gzip", "none"), "blosc-lz4")
-    images_per_shard: int = setting(kinds.whole(1), 64)
-
-
-@dataclasses.dataclass(frozen=True)
-class ExamplesSettings:
-    """How many photographs per unit are kept in the store and shown in the atlas."""
-
-    keep: int = setting(kinds.whole(1), 40)
-    top: int = setting(kinds.whole(1), 9)
-
-
-@dataclasses.dataclass(frozen=True)
-class ChannelsSettings:
-    """Pictures of channels from a random start."""
-
-    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
-    channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
-    units_per_shard: int = setting(kinds.whole(1), 16)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
-
-
-@dataclasses.dataclass(frozen=True)
-class DreamsSettings:
-    """DeepDreams of photographs; `images` holds ids of photographs, `longest_side_px` only ever shrinks them."""
-
-    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
-    channels: Channels = dataclasses.field(default=Channels("first", 4), metadata={"kind": kinds.CHANNELS})
-    images: tuple[str, ...] = setting(IMAGES, ("first:3",))
-    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    units_per_shard: int = setting(kinds.whole(1), 8)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("lab-dream"))
-
-
-@dataclasses.dataclass(frozen=True)
-class SaliencySettings:
-    """Attribution maps; `top` is how many of the predicted classes are explained."""
-
-    methods: tuple[str, ...] = setting(kinds.words_among(*SALIENCY_METHODS), SALIENCY_METHODS)
-    targets: tuple[str | int, ...] = setting(kinds.TARGETS, ("predicted",))
-    top: int = setting(kinds.whole(1, 5), 1)
-    images_per_shard: int = setting(kinds.whole(1), 32)
-
-
-@dataclasses.dataclass(frozen=True)
-class AtlasSettings:
-    """The pages."""
-
-    title: str = setting(kinds.TEXT, "Konvolut")
-    thumbnails_px: int = setting(kinds.whole(32, 256), 96)
-    large_px: int = setting(kinds.whole(64, 1024), 224)
-    large: bool = setting(kinds.SWITCH, True)
-
-
-@dataclasses.dataclass(frozen=True)
 class Settings:
     """A whole sweep: models and photographs of the sample sheets and one section per rule."""
 
@@ -111,25 +59,17 @@ class Settings:
     layers: tuple[str, ...] = setting(kinds.LAYERS, ("auto",))
     seed: int = setting(kinds.whole(0, LARGEST_SEED), 0)
     device: str = setting(kinds.choice("auto", "cpu", "cuda", "mps"), "auto")
-    inspect: InspectSettings = InspectSettings()
-    activations: ActivationsSettings = ActivationsSettings()
-    examples: ExamplesSettings = ExamplesSettings()
+    inspect: InspectSettings = dataclasses.field(default_factory=InspectSettings)
+    activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
+    examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
     channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
     dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
-    saliency: SaliencySettings = SaliencySettings()
-    atlas: AtlasSettings = AtlasSettings()
-
-
-SECTIONS = {
-    "inspect": InspectSettings,
-    "activations": ActivationsSettings,
-    "examples": ExamplesSettings,
-    "channels": ChannelsSettings,
-    "dreams": DreamsSettings,
-    "saliency": SaliencySettings,
-    "atlas": AtlasSettings,
-}
-WITH_RECIPE = ("channels", "dreams")
+    saliency: SaliencySettings = dataclasses.field(default_factory=SaliencySettings)
+    patches: PatchesSettings = dataclasses.field(default_factory=PatchesSettings)
+    kernels: KernelsSettings = dataclasses.field(default_factory=KernelsSettings)
+    fooling: FoolingSettings = dataclasses.field(default_factory=FoolingSettings)
+    inversion: InversionSettings = dataclasses.field(default_factory=InversionSettings)
+    atlas: AtlasSettings = dataclasses.field(default_factory=AtlasSettings)
 
 
 def load(config: Mapping, base: Path) -> Settings:
@@ -205,5 +145,12 @@ def _check_across(settings: Settings) -> Settings:
         raise UserError(
             f"config: examples.top ({settings.examples.top}) is more than examples.keep ({settings.examples.keep})"
         )
-    chosen = sheets.choose_photographs(settings.dreams.images, settings.images, "config: dreams.images")
-    return dataclasses.replace(settings, dreams=dataclasses.replace(settings.dreams, images=chosen))
+    for name in SECTIONS:
+        section = getattr(settings, name)
+        for key in ("images", "feature_maps"):
+            if hasattr(section, key):
+                asked = getattr(section, key)
+                chosen = sheets.choose_photographs(asked, settings.images, f"config: {name}.{key}")
+                section = dataclasses.replace(section, **{key: chosen})
+        settings = dataclasses.replace(settings, **{name: section})
+    return settings

@@ -73,6 +73,60 @@ class SaliencyShard:
     methods: tuple[str, ...]
     targets: tuple[str | int, ...]
     top: int
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchesShard:
+    """Squares of some photographs whose hiding lowers the top class most."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    patch: float
+    stride: float
+    top: int
+    longest_side_px: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelsShard:
+    """Weights of a model's convolutions."""
+
+    model: ModelSource
+    layers: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FoolingShard:
+    """Some photographs, each changed until the model takes it for each of the targets."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    targets: tuple[str | int, ...]
+    min_prob: float
+    steps: int
+    learning_rate: float
+    step_size: int
+    gamma: float
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionShard:
+    """Pictures with the features of some photographs in one layer."""
+
+    model: ModelSource
+    layer: str
+    photographs: tuple[Photograph, ...]
+    optimiser: str
+    steps: int
+    learning_rate: float
+    step_size: int
+    gamma: float
+    total_variation: float
+    seed: int
     device: str
 
 

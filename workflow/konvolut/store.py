@@ -35,7 +35,9 @@ Files appear whole or not at all: they are written under a temporary name and re
     ├── target/class            (n, k) int32
     ├── target/name             (n, k) str
     ├── target/probability      (n, k) float32
-    └── maps/{method}           (n, k, H, W) float32 (method vanilla, positive, negative: >= 0)
+    ├── refused/{method}        str            why the method means nothing for this model; it has no maps then
+    └── maps/{method}           (n, k, H, W) float32, of the logit for the normalised input, see attributions.py
+                                (n, k, C, H, W) for gradient, guided_backpropagation and deconvnet
 
     results/{model}/examples.h5                                kind = examples
     ├── image                   (n,) str
@@ -130,6 +132,8 @@ def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
         put(file, "target/probability", saliency.target_probability)
         for method, maps in saliency.maps.items():
             put(file, f"maps/{method}", maps, rows_per_chunk=1)
+        for method, reason in saliency.refused.items():
+            put_text(file, f"refused/{method}", reason)
 
 
 def read_saliency(path: Path) -> Saliency:
@@ -141,7 +145,8 @@ def read_saliency(path: Path) -> Saliency:
             target_class=file["target/class"][()],
             target_name=text_of(file["target/name"]),
             target_probability=file["target/probability"][()],
-            maps={method: maps[()] for method, maps in file["maps"].items()},
+            maps={method: maps[()] for method, maps in file.get("maps", {}).items()},
+            refused={method: text_of(reason) for method, reason in file.get("refused", {}).items()},
         )
 
 

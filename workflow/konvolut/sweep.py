@@ -16,6 +16,10 @@ SHARDS = {
     "channels": shards.ChannelsShard,
     "dreams": shards.DreamsShard,
     "saliency": shards.SaliencyShard,
+    "patches": shards.PatchesShard,
+    "kernels": shards.KernelsShard,
+    "fooling": shards.FoolingShard,
+    "inversion": shards.InversionShard,
 }
 
 
@@ -86,27 +90,25 @@ class Sweep:
         return functools.partial(self._told, technique)
 
     def _told(self, technique: str, wildcards) -> str:
-        section = getattr(self.settings, technique)
-        facts = {"model": self.model[wildcards.model]}
-        if technique != "channels":
+        section, kind = getattr(self.settings, technique), SHARDS[technique]
+        facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
+        names = set(kind.__dataclass_fields__)
+        if "photographs" in names:
             facts["photographs"] = tuple(self._photographs(technique, wildcards))
-        if technique != "examples":
-            facts["device"] = self.settings.device
-        if technique in ("channels", "dreams"):
-            facts |= {"layer": wildcards.layer, "recipe": section.recipe, "seed": self.settings.seed}
-            facts["channels"] = self._channels(technique, wildcards)
-        kind = SHARDS[technique]
-        names = set(kind.__dataclass_fields__) - set(facts)
-        if technique == "activations":
-            facts["layers"] = tuple(self._rows("atlas").query("model == @wildcards.model")["layer"])
-            names.discard("layers")
-        return shards.to_json(kind(**facts, **{name: getattr(section, name) for name in names}))
+        if "layer" in names:
+            facts["layer"] = wildcards.layer
+        if "channels" in names:
+            facts |= {"recipe": section.recipe, "channels": self._channels(technique, wildcards)}
+        if "layers" in names:  # those of the plan, not the globs
+            rows = self._rows("kernels" if technique == "kernels" else "atlas")
+            facts["layers"] = tuple(rows.query("model == @wildcards.model")["layer"])
+        return shards.to_json(kind(**{name: facts.get(name, getattr(section, name, None)) for name in names}))
 
     def _photographs(self, technique: str, wildcards) -> list:
         images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))
-        if technique == "dreams":
-            return [image for image in images if image.id in self.settings.dreams.images]
-        if hasattr(wildcards, "first"):
+        if technique in plan.ON_CHOSEN_IMAGES:
+            images = [image for image in images if image.id in getattr(self.settings, technique).images]
+        if hasattr(wildcards, "first") and technique != "dreams":  # whose shards are channels
             return list(images[int(wildcards.first) : int(wildcards.last) + 1])
         return list(images)
 

@@ -1,5 +1,5 @@
 """
-INPUTS:  photographs
+INPUTS:  photographs, the census
 OUTPUTS: attribution maps of the predicted and the given classes: where on a photograph a class is decided
 """
 
@@ -7,6 +7,7 @@ OUTPUTS: attribution maps of the predicted and the given classes: where on a pho
 rule saliency:
     input:
         plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("saliency"),
     output:

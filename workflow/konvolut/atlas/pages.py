@@ -9,7 +9,7 @@ import jinja2
 
 from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
-from konvolut.atlas.photographs import PhotographView
+from konvolut.atlas.photographs import METHODS, PhotographView
 from konvolut.atlas.units import HEALTH, LayerUnits, Series
 from konvolut.provenance import VERSION
 from konvolut.settings import Photograph
@@ -233,6 +233,7 @@ def _environment() -> jinja2.Environment:
         "url": quote,
         "pretty": lambda value: json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False),
         "stage": stage_title,
+        "method": lambda name: METHODS.get(name, name),
     }
     return environment
 

@@ -7,13 +7,24 @@ from urllib.parse import quote
 
 import numpy as np
 
-from konvolut import images, store
+from konvolut import colours, images, results, store
 from konvolut.atlas import model, plates
 from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
-from konvolut.settings import Photograph
+from konvolut.settings import SALIENCY_METHODS, Photograph
 
-METHODS = ("vanilla", "positive", "negative")  # these first, others by name
+SIGNED = ("gradient_x_input", "integrated_gradients", "occlusion")
+METHODS = {  # of attribution, where another name says more
+    "vanilla": "gradient",
+    "positive": "positive gradient",
+    "negative": "negative gradient",
+    "gradient": "gradient in colours",
+    "guided_backpropagation": "guided backpropagation",
+    "gradient_x_input": "gradient × input",
+    "smoothgrad": "SmoothGrad",
+    "integrated_gradients": "integrated gradients",
+    "grad_cam": "Grad-CAM",
+}
 UNITS_SHOWN = 10  # one line of the page
 LEAST_SHOWN = 0.05  # standard deviations: what one decimal shows as more than 0.0
 # Gradient maps have a few cells far above all others: scaled to their maximum they look black.
@@ -22,12 +33,17 @@ BRIGHTEST_QUANTILE = 0.995
 
 @dataclass
 class Attribution:
-    """Maps of one target: the class and (method, file relative to images/) pairs."""
+    """Maps of one target: the class and (method, file relative to images/) pairs, and (method, reason) of others.
+
+    `lab` is the overlay of the lab notebook, where the vanilla gradient was asked for.
+    """
 
     target: str
     probability: float
     seen: str
     maps: list[tuple[str, str]]
+    refused: list[tuple[str, str]]
+    lab: str = ""
 
 
 @dataclass
@@ -84,6 +100,14 @@ def scaled_for_eyes(values: np.ndarray) -> np.ndarray:
     return np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values, dtype=float)
 
 
+def map_picture(method: str, values: np.ndarray) -> np.ndarray:
+    """An attribution map (H, W) or (C, H, W) as a picture; those with a sign are shown around 0."""
+    if method not in SIGNED and values.ndim == 2:
+        return colours.colour_map(scaled_for_eyes(values))
+    limit = float(np.quantile(np.abs(values), BRIGHTEST_QUANTILE)) or float(np.abs(values).max()) or 1.0
+    return (colours.in_colours if values.ndim == 3 else colours.diverging)(values / limit)
+
+
 def z_scores(maxima: np.ndarray) -> np.ndarray:
     """Maxima (photographs, units) in standard deviations of each unit above its own mean; 0 for a constant unit."""
     deviation = maxima.std(axis=0)
@@ -104,18 +128,25 @@ def _write_attributions(source: ImageModel, model_key: str, folder: Path) -> dic
     return found
 
 
-def _write_maps(shard: store.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
-    maps = []
-    for method in sorted(shard.maps, key=lambda name: (METHODS.index(name) if name in METHODS else len(METHODS), name)):
+def _write_maps(shard: results.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
+    maps, lab = [], ""
+    for method in sorted(shard.maps, key=SALIENCY_METHODS.index):
         name = f"{model_key}-{place}-{method}.webp"
-        shown = images.colour_map(scaled_for_eyes(shard.maps[method][row, place]))
-        images.write_webp(folder / name, shown, plates.QUALITY)
+        values = shard.maps[method][row, place]
+        images.write_webp(folder / name, map_picture(method, values), plates.QUALITY)
         maps.append((method, quote(f"saliency/{folder.name}/{name}")))
+        if method == "vanilla":
+            name = f"{model_key}-{place}-lab.webp"
+            over = colours.overlay(shard.input[row], scaled_for_eyes(values), coloured=False)
+            images.write_webp(folder / name, over, plates.QUALITY)
+            lab = quote(f"saliency/{folder.name}/{name}")
     return Attribution(
         shard.target_name[row][place],
         float(shard.target_probability[row, place]),
         quote(f"saliency/{folder.name}/{model_key}-seen.webp"),
         maps,
+        sorted(shard.refused.items(), key=lambda entry: SALIENCY_METHODS.index(entry[0])),
+        lab,
     )
 
 
