@@ -10,7 +10,7 @@ atlas: .venv/ready
 	echo "konvolut: open $(CURDIR)/results/atlas/index.html ($$(( $$(date +%s) - started )) s)"
 
 test: .venv/ready-dev lint
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 lint: .venv/ready-dev
 	@$(BIN)/ruff check .

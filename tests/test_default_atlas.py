@@ -1,0 +1,115 @@
+"""The README's first command as a newcomer runs it: the default atlas with real weights, opened in Chromium."""
+
+import csv
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+]
+QUIET += ["--disable-component-update", "--disable-sync"]
+PAGES = ["index.html", "about.html", "lite0/index.html", "lite0/blocks.4.html", "lite0/blocks.6.html#u5"]
+PAGES += ["lite0/classifier.html#u1", "images/index.html", "images/cat.html"]
+# "Within seconds": Snakemake starts, reads plan and census and compares some thirty results.
+SECONDS_FOR_NOTHING = 30
+LEAST_GOOD = 0.95
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """A copy of the checkout in which `make atlas` has run once; its output is in said.txt."""
+    folder = tmp_path_factory.mktemp("checkout") / "konvolut"
+    shutil.copytree(
+        ROOT, folder, ignore=shutil.ignore_patterns(".venv", ".git", ".snakemake", "results", "__pycache__")
+    )
+    (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
+    run = subprocess.run(["make", "atlas"], cwd=folder, capture_output=True, text=True, check=False)
+    (folder / "said.txt").write_text(run.stdout + run.stderr)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder
+
+
+def test_make_atlas_ends_with_where_to_look_and_how_long_it_took(checkout):
+    last = (checkout / "said.txt").read_text().strip()
+    found = re.search(r"konvolut: open (\S+/results/atlas/index\.html) \(\d+ s\)", last)
+    assert found, last[-500:]
+    assert Path(found[1]).is_file()
+
+
+def test_make_atlas_shows_jobs_and_units_done(checkout):
+    said = (checkout / "said.txt").read_text()
+    assert re.search(r"\d+ of \d+ steps \(\d+%\) done", said)
+    assert re.search(r"channels lite0 \S+: \d+/16 done", said)
+
+
+def test_a_second_make_atlas_does_nothing_within_seconds(checkout):
+    started = time.monotonic()
+    run = subprocess.run(["make", "atlas"], cwd=checkout, capture_output=True, text=True, check=True)
+    assert "Nothing to be done" in run.stdout + run.stderr
+    assert time.monotonic() - started < SECONDS_FOR_NOTHING
+
+
+def units(checkout: Path) -> list[dict]:
+    """One row per channel picture of the atlas."""
+    rows = []
+    for path in sorted((checkout / "results/atlas/lite0").glob("*/units.csv")):
+        with path.open() as file:
+            rows += [row | {"layer": path.parent.name} for row in csv.DictReader(file) if row["series"] == "channels"]
+    return rows
+
+
+def living(row: dict) -> bool:
+    """Whether any photograph moves the unit: conv_stem has channels whose weights are all but 0."""
+    return abs(float(row["natural_max"])) > 1e-5
+
+
+def test_no_living_unit_has_a_dead_picture(checkout):
+    rows = units(checkout)
+    assert len(rows) >= 7 * 16
+    assert [(row["layer"], row["channel"]) for row in rows if living(row) and row["health"] == "dead"] == []
+
+
+def test_pictures_excite_their_units_more_than_any_photograph(checkout):
+    alive = [row for row in units(checkout) if living(row)]
+    good = [row for row in alive if float(row["max"]) >= float(row["natural_max"])]
+    assert len(good) / len(alive) >= LEAST_GOOD
+
+
+def test_the_network_knows_what_the_photographs_show(checkout):
+    assert "espresso" in (checkout / "results/atlas/images/coffee.html").read_text()
+    assert re.search("tabby|tiger cat", (checkout / "results/atlas/images/cat.html").read_text())
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_opens_without_an_error_or_a_missing_picture(checkout, path):
+    if not CHROMIUM:
+        pytest.skip("chromium is not installed: the default atlas was not opened in a browser")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
+    complaints = []
+    with playwright.sync_playwright() as session:
+        browser = session.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.goto(f"{(checkout / 'results/atlas').as_uri()}/{path}")
+        page.evaluate("for (const image of document.images) image.loading = 'eager'")
+        page.wait_for_load_state("networkidle")
+        broken = page.evaluate("[...document.images].filter(i => i.src && !i.naturalWidth).map(i => i.src)")
+        shown = page.evaluate("document.images.length")
+        browser.close()
+    assert complaints == []
+    assert broken == []
+    assert shown or path == "about.html"
