@@ -85,6 +85,15 @@ def test_layers_that_see_little_get_small_pictures(field_px, side):
     assert channels.side_px(network, layer, named("lucid")) == 224
 
 
+def test_small_pictures_of_layers_that_see_little_are_climbed_faster():
+    network = models.build(TINY)
+    layer, recipe = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5), named("konvolut", fields=4.0, size_px=256)
+    rates = [channels.fitting(recipe, network, layer, (side, side)).learning_rate for side in (256, 128, 64)]
+    assert rates == pytest.approx([recipe.learning_rate * factor for factor in (1, 2**1.25, 4**1.25)])
+    lucid = named("lucid", size_px=256)
+    assert channels.fitting(lucid, network, layer, (64, 64)).learning_rate == lucid.learning_rate
+
+
 def test_seeds_are_those_of_the_unit_and_its_attempts():
     seeds = channels.attempt_seeds(7, "m", "l", 3, "channels")
     assert seeds == tuple(provenance.unit_seed(7, "m", "l", 3, "channels", repeat) for repeat in range(4))

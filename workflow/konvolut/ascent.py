@@ -1,9 +1,10 @@
 """The ascent: pictures that excite units, many at a time, in one loop.
 
 A unit's picture does not depend on its batch-mates: every random number comes from the unit's own generator on the
-CPU, the objective is per sample, and the optimisers work element by element. With `streamlined` networks the bits are
-the same for any batch where a picture's sides are multiples of 16. Else a unit's place in the batch decides which
-vector lane its numbers fall into: some functions round differently at a vector's end, and an ascent is chaotic.
+CPU, the objective is per sample, and the optimisers work element by element. On CPUs with `streamlined` networks the
+bits are the same for any batch: where a picture's sides are no multiples of 16, a unit's place in the batch would
+decide which vector lane its numbers fall into (some functions round differently at a vector's end, and an ascent is
+chaotic), so that such pictures are made one by one.
 
 Retry ladder for a unit whose objective did not rise (attempt 0 is the recipe as it is):
     1  another seed
@@ -37,6 +38,8 @@ OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 FIRST_LEAKING_ATTEMPT, LAST_ATTEMPT, LONGER = 2, 3, 2
 # The last step's share of the learning rate under the cosine schedule: found by trial on tf_efficientnet_lite0.
 LAST_RATE = 0.05
+# Sides that are whole multiples of this fill the vectors of a CPU (16 floats under AVX-512) for any place in the batch.
+LANES = 16
 # Fields of Pictures with a row per unit.
 PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name != "step")
 
@@ -120,7 +123,8 @@ def ascend(
 
     Running out of a GPU's memory halves the batch.
     """
-    batch, done = recipe.units_per_batch, 0
+    batch = recipe.units_per_batch if fills_lanes(layer, recipe, size) or network.device.type != "cpu" else 1
+    done = 0
     parts: list[Pictures] = []
     while done < len(units):
         part = units[done : done + batch]
@@ -152,7 +156,7 @@ def _with_retries(network: Network, layer: LayerSpec, units: Sequence[UnitStart]
 
 
 def _attempt(network, layer: LayerSpec, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
-    if len(units) == 1:
+    if len(units) == 1 and fills_lanes(layer, recipe, size):
         # Libraries take another kernel for a batch of one, which rounds differently: units come in twos at least.
         twice = _attempt(network, layer, [*units, *units], recipe, size, attempt=attempt)
         return dataclasses.replace(twice, **{name: getattr(twice, name)[:1] for name in PER_UNIT})
@@ -192,6 +196,11 @@ def _scene(network: Network, layer: LayerSpec, units: Sequence[UnitStart], recip
     channels = torch.tensor([unit.channel for unit in units], device=network.device)
     coarse = coarse_size(layer, recipe, size)
     return Scene(record.truncated(network, layer), channels, matrices, coarse)
+
+
+def fills_lanes(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> bool:
+    """Whether pictures (H, W) = size come out the same in any batch; else they are made one at a time."""
+    return all(side % LANES == 0 for side in (*size, *(coarse_size(layer, recipe, size) or ())))
 
 
 def coarse_size(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> tuple[int, int] | None:

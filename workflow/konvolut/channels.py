@@ -17,6 +17,11 @@ ATTEMPTS = 4
 # Sides are whole multiples of this and no smaller than the least (so that pictures stay worth looking at; jitter and
 # rotation of less than 64 px leave little). Found by looking at tf_efficientnet_lite0.
 SIDE_STEP_PX, LEAST_SIDE_PX = 32, 64
+# By which power of its size the rate of a smaller picture grows. A picture of half the side has a quarter of the waves,
+# each twice as strong: where all meet in one place they reach half the contrast, so that 1 makes up for it. A bit more
+# was found by trial on tf_efficientnet_lite0: of 32 units of its first two layers, two thirds stayed below their best
+# photograph without, 4 with 1, 2 with 1.25.
+RATE_POWER = 1.25
 
 
 def render(
@@ -58,10 +63,16 @@ def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
 
 
 def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
-    """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take."""
+    """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take.
+
+    Pictures that are small because their layer sees little are climbed faster, see RATE_POWER.
+    """
     if not takes(network, layer, view_size(size, recipe.transforms)):
         unpadded = tuple(transform for transform in recipe.transforms if transform[0] != "pad")
         recipe = dataclasses.replace(recipe, transforms=unpadded)
+    if recipe.fields and max(size) < recipe.size_px:
+        faster = recipe.learning_rate * (recipe.size_px / max(size)) ** RATE_POWER
+        recipe = dataclasses.replace(recipe, learning_rate=faster)
     coarse = coarse_size(layer, recipe, size)
     if coarse is not None and not takes(network, layer, view_size(coarse, recipe.transforms)):
         recipe = dataclasses.replace(recipe, coarse_px=0, coarse_steps=0)

@@ -63,7 +63,7 @@ class DreamsSettings:
     images: tuple[str, ...] = setting(IMAGES, ("first:3",))
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     units_per_shard: int = setting(kinds.whole(1), 8)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("lab-dream"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut-dream"))
 
 
 @dataclasses.dataclass(frozen=True)
