@@ -39,6 +39,10 @@ rule all:
         sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
         sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
         sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
+        sweep.shards("patches", "results/{model}/patches/{first}-{last}.h5"),
+        sweep.shards("kernels", "results/{model}/kernels.h5"),
+        sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
+        sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
 
 
 include: "workflow/rules/inspect.smk"  # what layers a model has
@@ -48,4 +52,8 @@ include: "workflow/rules/examples.smk"  # which photographs excite each channel
 include: "workflow/rules/channels.smk"  # pictures of each channel from noise
 include: "workflow/rules/dreams.smk"  # photographs dreamed on for a channel
 include: "workflow/rules/saliency.smk"  # where on a photograph a class is decided
+include: "workflow/rules/patches.smk"  # what of a photograph the likeliest class needs
+include: "workflow/rules/kernels.smk"  # the weights of convolutions
+include: "workflow/rules/fooling.smk"  # photographs taken for something else
+include: "workflow/rules/inversion.smk"  # what a layer still knows of a photograph
 include: "workflow/rules/atlas.smk"  # the gallery

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from konvolut import dreams, images, models, store
+from konvolut.photographs import at_own_aspect
 from konvolut.recipes import named
 from konvolut.settings import ModelSource, Photograph
 from konvolut.shards import DreamsShard, LayerSpec
@@ -87,5 +88,5 @@ def test_a_transformer_of_one_size_dreams_at_that_size(census, photographs, tmp_
 def test_photographs_are_only_ever_shrunk():
     network = models.build(TINY)
     photo = np.zeros((40, 30, 3), np.uint8)
-    assert dreams.start_picture(network, LAYER, photo, 500).shape == (40, 30, 3)
-    assert dreams.start_picture(network, LAYER, photo, 20).shape == (20, 15, 3)
+    assert at_own_aspect(network, LAYER, photo, 500).shape == (40, 30, 3)
+    assert at_own_aspect(network, LAYER, photo, 20).shape == (20, 15, 3)

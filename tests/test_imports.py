@@ -52,7 +52,18 @@ ROWS = [
     {"sweep", "models"},
     {"parameters", "photographs", "streamline", "census"},
     {"ascent", "leaks", "scores", "attributions", "refusals"},
-    {"inspection", "activations", "examples", "channels", "dreams", "saliency"},
+    {
+        "inspection",
+        "activations",
+        "examples",
+        "channels",
+        "dreams",
+        "saliency",
+        "patches",
+        "kernels",
+        "fooling",
+        "inversion",
+    },
 ]
 
 

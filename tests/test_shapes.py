@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import channels, dreams, models, shapes
+from konvolut import channels, models, photographs, shapes
 from konvolut.recipes import named
 from konvolut.settings import ModelSource
 from konvolut.shards import LayerSpec
@@ -82,5 +82,5 @@ def test_a_model_of_any_size_keeps_its_recipe():
 
 def test_dreams_round_their_sides_to_what_a_model_takes(transformer):
     photo = np.zeros((300, 451, 3), np.uint8)
-    assert dreams.start_picture(network_of(Blocks()), END, photo, 200).shape == (128, 192, 3)
-    assert dreams.start_picture(transformer, TOKENS, photo, 200).shape == (160, 160, 3)
+    assert photographs.at_own_aspect(network_of(Blocks()), END, photo, 200).shape == (128, 192, 3)
+    assert photographs.at_own_aspect(transformer, TOKENS, photo, 200).shape == (160, 160, 3)

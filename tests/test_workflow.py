@@ -28,6 +28,11 @@ CONFIG = {
     "device": "cpu",
     "channels": {"channels": "first:3", "steps": 4, "keep_every": 2, "size_px": 64},
     "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4, "keep_every": 2},
+    "patches": {"images": ["rocket"], "patch": 0.5, "stride": 0.5, "longest_side_px": 64},
+    "kernels": {"layers": ["conv_stem"]},
+    "fooling": {"images": ["coffee", "rocket"], "targets": [7], "steps": 3, "images_per_shard": 1},
+    "inversion": {"images": ["coffee"], "layers": ["blocks.1.0"], "steps": 3},
+    "atlas": {"feature_maps": ["coffee"]},
 }
 
 
@@ -125,6 +130,8 @@ def test_every_rule_leaves_its_results(finished):
     expected += [f"tiny/channels/{layer}/0-2.h5" for layer in LAYERS] + [
         f"tiny/dreams/{layer}/1-1.h5" for layer in LAYERS
     ]
+    expected += ["tiny/patches/0-0.h5", "tiny/kernels.h5", "tiny/fooling/0-0.h5", "tiny/fooling/1-1.h5"]
+    expected += ["tiny/inversion/blocks.1.0/0-0.h5"]
     expected += [f"atlas/tiny/{layer}.html" for layer in LAYERS]
     assert [name for name in expected if not (results / name).exists()] == []
 

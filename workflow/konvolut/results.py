@@ -76,3 +76,52 @@ class Examples:
 
     image: list[str]
     layers: dict[str, LayerExamples]
+
+
+@dataclasses.dataclass(frozen=True)
+class Patches:
+    """Squares hidden on one photograph; fields as drawn under patches/{image}."""
+
+    picture: np.ndarray
+    target_class: int
+    target_name: str
+    probability: float
+    side: int
+    corner: np.ndarray
+    drop: np.ndarray
+    best: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Kernels:
+    """Weights of one convolution."""
+
+    weight: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Fooling:
+    """One photograph changed into several classes; fields as drawn under fooling/{image}."""
+
+    input: np.ndarray
+    predicted_class: int
+    predicted_name: str
+    target_class: np.ndarray
+    target_name: list[str]
+    picture: np.ndarray
+    probability: np.ndarray
+    before: np.ndarray
+    steps: np.ndarray
+    l2: np.ndarray
+    linf: np.ndarray
+    curve: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Inversion:
+    """A picture with the features of one photograph; fields as drawn under inversion/{image}."""
+
+    input: np.ndarray
+    picture: np.ndarray
+    relative_error: float
+    curve: np.ndarray

@@ -115,12 +115,13 @@ class InversionSettings:
 
     images: tuple[str, ...] = setting(IMAGES, ())
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    distance: str = setting(kinds.choice("relative", "squared"), "relative")
     optimiser: str = setting(kinds.choice("adam", "sgd"), "adam")
-    steps: int = setting(kinds.whole(1), 200)
+    steps: int = setting(kinds.whole(1), 150)
     learning_rate: float = setting(kinds.number_above(0, allow_equal=False), 0.05)
-    step_size: int = setting(kinds.whole(1), 100)
+    step_size: int = setting(kinds.whole(1), 50)
     gamma: float = setting(kinds.number_above(0, allow_equal=False), 0.6)
-    total_variation: float = setting(kinds.number_above(0, allow_equal=True), 0.1)
+    total_variation: float = setting(kinds.number_above(0, allow_equal=True), 0.3)
     images_per_shard: int = setting(kinds.whole(1), 8)
 
 

@@ -14,6 +14,7 @@ from konvolut.settings import AtlasSettings, ModelSource, Photograph
 
 # Fields that say where something was written down, not what it is: no reason to compute anything again.
 NOT_IN_JSON = {"sheet_line"}
+TOLD_OTHERWISE = {"model", "photographs", "device"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +121,7 @@ class InversionShard:
     model: ModelSource
     layer: str
     photographs: tuple[Photograph, ...]
+    distance: str
     optimiser: str
     steps: int
     learning_rate: float
@@ -152,6 +154,11 @@ class LayerSpec:
     stride: int
     receptive_field_px: int
     receptive_field_start_px: int
+
+
+def told(shard) -> dict:
+    """What a passport says of a shard: everything but the model and the photographs, which it says in other ways."""
+    return {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
 
 
 def to_json(shard) -> str:

@@ -39,6 +39,35 @@ Files appear whole or not at all: they are written under a temporary name and re
     └── maps/{method}           (n, k, H, W) float32, of the logit for the normalised input, see attributions.py
                                 (n, k, C, H, W) for gradient, guided_backpropagation and deconvnet
 
+    results/{model}/patches/{first}-{last}.h5                  kind = patches
+    └── patches/{image}/
+        ├── picture             (H, W, 3) uint8        the photograph as the model saw it, at its own aspect
+        ├── target_class, target_name, probability     the likeliest class of the whole photograph
+        ├── side                int            of the squares, px
+        ├── corner              (n, 2) int32   top and left of every square that was hidden, px
+        ├── drop                (n,) float32   of the class' probability
+        └── best                (k,) int32     rows of the largest drops, largest first
+
+    results/{model}/kernels.h5                                 kind = kernels
+    └── kernels/{layer}/weight  (out, in / groups, h, w) float32
+
+    results/{model}/fooling/{first}-{last}.h5                  kind = fooling
+    └── fooling/{image}/
+        ├── input               (H, W, 3) uint8        what the model saw
+        ├── predicted_class, predicted_name            what it took the photograph for
+        ├── target_class, target_name  (t,) int32, str what it was to be taken for
+        ├── picture             (t, H, W, 3) uint8     the changed photographs
+        ├── probability, before (t,) float32   of the target, for the changed 8-bit picture and for the photograph
+        ├── steps               (t,) int32
+        ├── l2, linf            (t,) float32   change of the 8-bit picture, colours in 0..1
+        └── curve               (t, most steps + 1) float32    the target's probability on the way, NaN after the end
+
+    results/{model}/inversion/{layer}/{first}-{last}.h5        kind = inversion
+    └── inversion/{image}/
+        ├── input, picture      (H, W, 3) uint8        what the model saw, and the picture with its features
+        ├── relative_error      float          |features(picture) - features(input)| / |features(input)|
+        └── curve               (steps + 1,) float32   the loss before each step and at the end
+
     results/{model}/examples.h5                                kind = examples
     ├── image                   (n,) str
     └── layers/{layer}/

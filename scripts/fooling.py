@@ -1,0 +1,9 @@
+"""Entry point of the rule `fooling`: one shard."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"fooling {snakemake.wildcards.model}", snakemake.threads) as progress:
+    from konvolut import fooling, shards
+
+    shard = shards.from_json(shards.FoolingShard, snakemake.params.shard)
+    fooling.compute(shard, snakemake.output[0], progress)

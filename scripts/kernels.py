@@ -1,0 +1,8 @@
+"""Entry point of the rule `kernels`: the weights of a model's convolutions."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"kernels {snakemake.wildcards.model}", snakemake.threads):
+    from konvolut import kernels, shards
+
+    kernels.compute(shards.from_json(shards.KernelsShard, snakemake.params.shard), snakemake.output[0])

@@ -1,0 +1,9 @@
+"""Entry point of the rule `patches`: one shard."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], f"patches {snakemake.wildcards.model}", snakemake.threads) as progress:
+    from konvolut import patches, shards
+
+    shard = shards.from_json(shards.PatchesShard, snakemake.params.shard)
+    patches.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

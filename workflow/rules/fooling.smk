@@ -1,0 +1,26 @@
+"""
+INPUTS:  photographs
+OUTPUTS: each photograph changed until the model takes it for another class, and by how much it was changed
+"""
+
+
+rule fooling:
+    input:
+        plan=ancient("results/plan.tsv"),
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("fooling"),
+    output:
+        "results/{model}/fooling/{first}-{last}.h5",
+    log:
+        "results/logs/fooling/{model}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told("fooling"),
+        code=code_digest("fooling"),
+    script:
+        "../../scripts/fooling.py"

@@ -1,0 +1,27 @@
+"""
+INPUTS:  photographs, the census
+OUTPUTS: pictures with the features of each photograph in a layer: what the layer still knows
+"""
+
+
+rule inversion:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("inversion"),
+    output:
+        "results/{model}/inversion/{layer}/{first}-{last}.h5",
+    log:
+        "results/logs/inversion/{model}/{layer}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shard=sweep.told("inversion"),
+        code=code_digest("inversion"),
+    script:
+        "../../scripts/inversion.py"

@@ -1,0 +1,24 @@
+"""
+INPUTS:  the identity of a model
+OUTPUTS: the weights of its convolutions
+"""
+
+
+rule kernels:
+    input:
+        plan=ancient("results/plan.tsv"),
+        identity="results/{model}/model.json",
+    output:
+        "results/{model}/kernels.h5",
+    log:
+        "results/logs/kernels/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told("kernels"),
+        code=code_digest("kernels"),
+    script:
+        "../../scripts/kernels.py"

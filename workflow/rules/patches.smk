@@ -1,0 +1,27 @@
+"""
+INPUTS:  photographs, the census
+OUTPUTS: the squares of each photograph whose hiding lowers its likeliest class most
+"""
+
+
+rule patches:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("patches"),
+    output:
+        "results/{model}/patches/{first}-{last}.h5",
+    log:
+        "results/logs/patches/{model}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told("patches"),
+        code=code_digest("patches"),
+    script:
+        "../../scripts/patches.py"
