@@ -98,7 +98,7 @@ def test_the_kept_pictures_are_those_of_shorter_ascents(network):
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_few_steps_raise_the_objective(network, name):
     recipe = named(name, steps=6, keep_every=0, coarse_steps=0)
-    still = dataclasses.replace(recipe, transforms=())
+    still = dataclasses.replace(recipe, transforms=(), variants=1)
     photo = photograph(33, 47) if "dream" in name else None
     found = ascent.ascend(network, LAYER, starts(0, 1, 4, picture=photo), still, (33, 47))
     assert (found.curve[:, -1] > found.curve[:, 0]).all()
@@ -126,6 +126,41 @@ def test_a_photograph_of_odd_size_dreams_the_same_bits_alone_and_beside_others(l
         assert np.array_equal(getattr(alone, field)[0], getattr(together, field)[1]), field
 
 
+def test_variants_of_a_unit_differ_more_with_diversity_and_know_no_other_unit(lean):
+    recipe = named("diversity", steps=12, keep_every=0, variants=2, transforms=())
+    units = [ascent.UnitStart(channel, (10 * channel + variant,)) for channel in (1, 4, 7) for variant in (0, 1)]
+    alike = dataclasses.replace(recipe, objective=(("mean", 1.0),))
+
+    def differences(found):
+        pictures = found.picture.astype(float)
+        return np.abs(pictures[::2] - pictures[1::2]).mean()
+
+    together = ascent.ascend(lean, LAYER, units, recipe, (32, 32))
+    alone = ascent.ascend(lean, LAYER, units[2:4], dataclasses.replace(recipe, units_per_batch=1), (32, 32))
+    for field in ascent.PER_UNIT:
+        assert np.array_equal(getattr(alone, field), getattr(together, field)[2:4]), field
+    assert differences(together) > differences(ascent.ascend(lean, LAYER, units, alike, (32, 32)))
+
+
+def test_an_objective_on_another_layer_is_climbed_too(network):
+    other = LayerSpec("blocks.0", "bchw", 16, 16, 16, 2, 7, -2)
+    recipe = named("lab", objective=(("mean:3@blocks.0", 1.0),), steps=10, keep_every=0)
+    found = ascent.ascend(network, (LAYER, other), starts(2), recipe, (32, 32))
+    direct = ascent.ascend(network, other, starts(3), dataclasses.replace(recipe, objective=(("mean", 1.0),)), (32, 32))
+    assert found.curve[0, -1] > found.curve[0, 0]
+    assert found.curve[0, 0] == pytest.approx(direct.curve[0, 0], abs=0.05)
+    assert found.channel.tolist() == [2]
+
+
+@pytest.mark.parametrize("objective", ["negative", "neuron", "norm", "layer"])
+@pytest.mark.parametrize("optimiser", ["adam", "nadam", "sgd"])
+def test_every_objective_rises_with_every_optimiser(lean, objective, optimiser):
+    rate = 1.0 if optimiser == "sgd" else 0.05
+    recipe = named("lab", objective=((objective, 1.0),), optimiser=optimiser, learning_rate=rate, steps=8, keep_every=0)
+    found = ascent.ascend(lean, LAYER, starts(0, 5), recipe, (32, 32))
+    assert (found.curve[:, -1] > found.curve[:, 0]).all()
+
+
 def test_the_global_seed_does_not_matter(lean):
     recipe = named("lucid", steps=2, keep_every=0)
     torch.manual_seed(1)
@@ -135,10 +170,10 @@ def test_the_global_seed_does_not_matter(lean):
 
 
 def test_no_hook_is_left_after_an_exception_in_the_middle(network, monkeypatch):
-    def failing(activation, channels):
+    def failing(seen):
         raise ZeroDivisionError
 
-    monkeypatch.setitem(ascent.OBJECTIVES, "mean", failing)
+    monkeypatch.setattr(ascent, "summed", lambda *arguments: failing)
     with pytest.raises(ZeroDivisionError):
         ascent.ascend(network, LAYER, starts(1), named("lab"), (32, 32))
     assert not [part for part in network.module.modules() if part._forward_hooks]
@@ -210,7 +245,6 @@ def test_coarse_steps_are_for_layers_that_see_the_whole_picture():
 
 def test_the_model_sees_the_warped_picture_of_the_step(network, monkeypatch):
     seen = []
-    monkeypatch.setitem(ascent.OBJECTIVES, "mean", lambda a, c: a[:, 0].mean(dim=(1, 2)))
     monkeypatch.setattr(ascent, "warp", lambda *arguments: seen.append(arguments[1]) or transforms.warp(*arguments))
     recipe = named("lucid", steps=2, keep_every=0, retries=0)
     ascent.ascend(network, LAYER, starts(0, 1), recipe, (32, 32))

@@ -24,7 +24,19 @@ OWNERS = {
     "captum": {"attributions"},
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
-WITHOUT_TORCH = ["settings", "plan", "sweep", "shards", "provenance", "recipes", "store", "images", "examples", "job"]
+WITHOUT_TORCH = [
+    "settings",
+    "plan",
+    "sweep",
+    "shards",
+    "provenance",
+    "terms",
+    "recipes",
+    "store",
+    "images",
+    "examples",
+    "job",
+]
 WITHOUT_TORCH += [name for name in MODULES if name.startswith("atlas.")]
 
 # From the bottom up; a module may import from its own row and the rows above it.
@@ -33,6 +45,7 @@ ROWS = [
     {
         "provenance",
         "recipes",
+        "terms",
         "images",
         "kinds",
         "places",
@@ -50,7 +63,7 @@ ROWS = [
     {"shards", "survey", "job"},
     {"plan"},
     {"sweep", "models"},
-    {"parameters", "photographs", "streamline", "census"},
+    {"parameters", "views", "photographs", "streamline", "census"},
     {"ascent", "leaks", "scores", "attributions", "refusals"},
     {
         "inspection",

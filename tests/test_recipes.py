@@ -10,7 +10,8 @@ from konvolut.errors import UserError
 
 def test_lab_has_the_notebooks_numbers():
     lab = recipes.named("lab")
-    assert (lab.parameterisation, lab.optimiser, lab.schedule, lab.objective) == ("pixels", "adam", "constant", "mean")
+    assert (lab.parameterisation, lab.optimiser, lab.schedule) == ("pixels", "adam", "constant")
+    assert lab.objective == (("mean", 1.0),)
     assert (lab.learning_rate, lab.weight_decay, lab.steps, lab.keep_every, lab.size_px) == (0.1, 1e-6, 100, 25, 224)
     assert not lab.transforms
     dream = recipes.named("lab-dream")
@@ -22,12 +23,19 @@ def test_lucid_has_lucids_numbers():
     lucid = recipes.named("lucid")
     assert (lucid.parameterisation, lucid.objective, lucid.optimiser, lucid.learning_rate) == (
         "fourier",
-        "mean",
+        (("mean", 1.0),),
         "adam",
         0.05,
     )
     assert lucid.transforms == (("pad", 12), ("jitter", 8), ("scale", 0.1), ("rotate", 10), ("jitter", 4))
     assert (lucid.decay, lucid.padding, lucid.coarse_steps) == (1.0, "grey", 0)
+
+
+def test_diversity_is_lucids_four_pictures_less_a_hundred_times_their_likeness():
+    diversity = recipes.named("diversity")
+    assert diversity.objective == (("mean", 1.0), ("similarity", -100.0))
+    assert diversity.variants == 4
+    assert diversity.transforms == recipes.named("lucid").transforms
 
 
 def test_fields_of_a_recipe_can_be_changed():

@@ -15,6 +15,7 @@ What still does not rise keeps the picture of its last attempt; its activation s
 
 import contextlib
 import dataclasses
+import functools
 import math
 from collections.abc import Callable, Sequence
 
@@ -25,15 +26,23 @@ from torch import Tensor
 from konvolut import record
 from konvolut.leaks import LEAKING_STEPS, leaking
 from konvolut.models import Network
-from konvolut.objectives import OBJECTIVES
+from konvolut.objectives import Seen, summed
 from konvolut.parameters import Fourier, Pixels, start_noise, start_pictures
 from konvolut.recipes import Recipe
 from konvolut.scores import rises, score
 from konvolut.shards import LayerSpec
 from konvolut.store import Pictures
+from konvolut.terms import linear_layers
 from konvolut.transforms import draw, view_size, warp
+from konvolut.views import viewer
 
-OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
+
+OPTIMISERS = {
+    "adam": functools.partial(torch.optim.Adam, fused=True),
+    "nadam": torch.optim.NAdam,
+    "sgd": functools.partial(torch.optim.SGD, fused=True),
+}
 # The first attempt with leaking gradients, the last one, and how many times as long the last one climbs.
 FIRST_LEAKING_ATTEMPT, LAST_ATTEMPT, LONGER = 2, 3, 2
 # The last step's share of the learning rate under the cosine schedule: found by trial on tf_efficientnet_lite0.
@@ -64,11 +73,11 @@ class Climb:
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """What a climb looks at: the model truncated at a layer, each sample's channel (B,), the warps (steps + 1, B, 2, 3)
-    or None, the smaller size of the coarse steps or None, and what opens the leaks of the first steps."""
+    """What a climb looks at: the model as far as needed, the objective (B,) of what it makes of a batch, the warps
+    (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, and what opens the leaks at first."""
 
-    forward: Callable[[Tensor], Tensor]
-    channels: Tensor
+    forward: Callable[[Tensor], dict[str, Seen]]
+    objective: Callable[[dict[str, Seen]], Tensor]
     matrices: Tensor | None = None
     coarse: tuple[int, int] | None = None
     leaks: Callable = contextlib.nullcontext
@@ -77,7 +86,7 @@ class Scene:
 def climb(start: Pixels | Fourier, scene: Scene, recipe: Recipe) -> Climb:
     """The loop: parameterisation -> transforms -> truncated model -> objective per sample -> step."""
     optimiser = OPTIMISERS[recipe.optimiser](
-        [start.values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, maximize=True, fused=True
+        [start.values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, maximize=True
     )
     curve, kept = [], []
     for step in range(recipe.steps + 1):
@@ -86,7 +95,7 @@ def climb(start: Pixels | Fourier, scene: Scene, recipe: Recipe) -> Climb:
             size = view_size(tuple(view.shape[2:]), recipe.transforms)
             view = warp(view, scene.matrices[step], size, recipe.padding)
         with scene.leaks() if step < LEAKING_STEPS else contextlib.nullcontext():
-            objective = OBJECTIVES[recipe.objective](scene.forward(view), scene.channels)
+            objective = scene.objective(scene.forward(view))
             curve.append(objective.detach())
             if step == recipe.steps:
                 break
@@ -113,7 +122,7 @@ def to_u8(pictures: Tensor) -> Tensor:
 
 def ascend(
     network: Network,
-    layer: LayerSpec,
+    layers: LayerSpec | Sequence[LayerSpec],
     units: Sequence[UnitStart],
     recipe: Recipe,
     size: tuple[int, int],
@@ -121,20 +130,22 @@ def ascend(
 ) -> Pictures:
     """Pictures (H, W) = size of `units`, those that do not rise retried by the ladder; tells how many are done.
 
-    Running out of a GPU's memory halves the batch.
+    `layers` is the units' own layer, followed by others that the objective names. The variants of one unit stand beside
+    one another in `units` and stay together. Running out of a GPU's memory halves the batch.
     """
-    batch = recipe.units_per_batch if fills_lanes(layer, recipe, size) or network.device.type != "cpu" else 1
-    done = 0
+    layers = (layers,) if isinstance(layers, LayerSpec) else tuple(layers)
+    apart = network.device.type == "cpu" and not fills_lanes(layers[0], recipe, size)
+    batch, done = whole_units(1 if apart else recipe.units_per_batch, recipe), 0
     parts: list[Pictures] = []
     while done < len(units):
         part = units[done : done + batch]
         try:
-            parts.append(_with_retries(network, layer, part, recipe, size))
+            parts.append(_with_retries(network, layers, part, recipe, size))
         except torch.cuda.OutOfMemoryError:
-            if len(part) == 1:
+            if len(part) <= recipe.variants:
                 raise
             torch.cuda.empty_cache()
-            batch = len(part) // 2
+            batch = whole_units(len(part) // 2, recipe)
             continue
         done += len(part)
         progress(done)
@@ -142,41 +153,49 @@ def ascend(
     return dataclasses.replace(parts[0], **joined)
 
 
-def _with_retries(network: Network, layer: LayerSpec, units: Sequence[UnitStart], recipe: Recipe, size) -> Pictures:
-    """One batch of units, the dead ones again and again as far as the recipe and the ladder go."""
-    result = _attempt(network, layer, units, recipe, size, attempt=0)
+def whole_units(batch: int, recipe: Recipe) -> int:
+    """The largest batch up to `batch` that parts no variants of a unit; one unit at least."""
+    return max(batch // recipe.variants, 1) * recipe.variants
+
+
+def _with_retries(network: Network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size) -> Pictures:
+    """One batch of units, the dead ones (all their variants) again and again as far as recipe and ladder go."""
+    result = _attempt(network, layers, units, recipe, size, attempt=0)
     for attempt in range(1, 1 + min(recipe.retries, LAST_ATTEMPT)):
-        dead = [index for index, curve in enumerate(result.curve) if not rises(curve)]
+        dead = {row // recipe.variants for row, curve in enumerate(result.curve) if not rises(curve)}
         if not dead:
             break
-        again = _attempt(network, layer, [units[index] for index in dead], recipe, size, attempt=attempt)
+        rows = [row for row in range(len(units)) if row // recipe.variants in dead]
+        again = _attempt(network, layers, [units[row] for row in rows], recipe, size, attempt=attempt)
         for name in PER_UNIT:
-            getattr(result, name)[dead] = getattr(again, name)
+            getattr(result, name)[rows] = getattr(again, name)
     return result
 
 
-def _attempt(network, layer: LayerSpec, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
-    if len(units) == 1 and fills_lanes(layer, recipe, size):
+def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
+    if len(units) == 1 and fills_lanes(layers[0], recipe, size):
         # Libraries take another kernel for a batch of one, which rounds differently: units come in twos at least.
-        twice = _attempt(network, layer, [*units, *units], recipe, size, attempt=attempt)
+        twice = _attempt(network, layers, [*units, *units], recipe, size, attempt=attempt)
         return dataclasses.replace(twice, **{name: getattr(twice, name)[:1] for name in PER_UNIT})
     stride = LONGER if attempt == LAST_ATTEMPT else 1
     stretched = {name: getattr(recipe, name) * stride for name in ("steps", "keep_every", "coarse_steps")}
     recipe = dataclasses.replace(recipe, **stretched)
     generators = [torch.Generator().manual_seed(unit.seeds[attempt % len(unit.seeds)]) for unit in units]
+    channels = torch.tensor([unit.channel for unit in units], device=network.device)
     start = _start(network, units, recipe, size, generators)
-    scene = _scene(network, layer, units, recipe, size, generators)
+    scene = _scene(network, layers, channels, recipe, size, generators)
     if attempt >= FIRST_LEAKING_ATTEMPT:
         scene = dataclasses.replace(scene, leaks=lambda: leaking(network.module))
     run = climb(start, scene, recipe)
     kept = torch.stack(run.kept, dim=1) if run.kept else torch.empty(len(units), 0, *size, 3, dtype=torch.uint8)
+    own = record.truncated(network, layers[0])
     return Pictures(
-        channel=scene.channels.cpu().numpy().astype(np.int32),
+        channel=channels.cpu().numpy().astype(np.int32),
         picture=run.pictures.numpy(),
         step=np.arange(1, kept.shape[1] + 1, dtype=np.int32) * (recipe.keep_every // stride),
         intermediate=kept.numpy(),
         curve=run.curve[::stride].T.float().cpu().numpy(),
-        activation=score(network, scene.forward, run.pictures, scene.channels, [unit.seeds[0] for unit in units]),
+        activation=score(network, own, run.pictures, channels, [unit.seeds[0] for unit in units]),
         attempt=np.full(len(units), attempt, dtype=np.int32),
     )
 
@@ -188,14 +207,14 @@ def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, g
     return start_pictures(recipe, network, photographs.to(network.device).permute(0, 3, 1, 2) / 255)
 
 
-def _scene(network: Network, layer: LayerSpec, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Scene:
+def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, size, generators) -> Scene:
     matrices = None
     if recipe.transforms:
         matrices = torch.stack([draw(recipe.transforms, recipe.steps + 1, one) for one in generators], dim=1)
         matrices = matrices.to(network.device)
-    channels = torch.tensor([unit.channel for unit in units], device=network.device)
-    coarse = coarse_size(layer, recipe, size)
-    return Scene(record.truncated(network, layer), channels, matrices, coarse)
+    forward = viewer(network, layers, linear_layers(recipe.objective, layers[0].name))
+    objective = summed(recipe.objective, layers[0].name, channels, recipe.variants)
+    return Scene(forward, objective, matrices, coarse_size(layers[0], recipe, size))
 
 
 def fills_lanes(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> bool:

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from konvolut import memory, models, provenance, store
-from konvolut.ascent import UnitStart, ascend, coarse_size
+from konvolut.ascent import PER_UNIT, UnitStart, ascend, coarse_size
 from konvolut.recipes import Recipe
+from konvolut.results import Pictures
 from konvolut.shapes import takes
 from konvolut.shards import ChannelsShard, LayerSpec, layer_spec
 from konvolut.streamline import streamlined
+from konvolut.terms import layers_of
 from konvolut.transforms import view_size
 
 START = "noise"
@@ -28,24 +30,41 @@ def render(
     shard: ChannelsShard, census: Path, output: Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> None:
     """Write the pictures of a shard's channels to `output` (store.py draws it)."""
-    network, layer = open_layer(shard.model, census, shard.layer, shard.device)
-    units = [
-        UnitStart(channel, attempt_seeds(shard.seed, shard.model.id, shard.layer, channel, "channels"))
-        for channel in shard.channels
-    ]
+    network, layers = open_layers(shard, census)
+    layer, variants = layers[0], shard.recipe.variants
+    units = [unit_start(shard, channel, variant) for channel in shard.channels for variant in range(variants)]
     total = len(units)
     side = side_px(network, layer, shard.recipe)
     shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, layer, (side, side)))
-    pictures = ascend(network, layer, units, shard.recipe, (side, side), lambda done: progress(done, total))
+    pictures = ascend(network, layers, units, shard.recipe, (side, side), lambda done: progress(done, total))
     passport = passport_of(network, "channels", shard, side_px=side)
-    store.write_pictures(Path(output), "channels", {START: pictures}, passport)
+    starts = {start_name(variant): every(pictures, variants, variant) for variant in range(variants)}
+    store.write_pictures(Path(output), "channels", starts, passport)
 
 
-def open_layer(source, census: Path, name: str, device: str) -> tuple[models.Network, LayerSpec]:
-    """The network on its device, made ready for ascents, and the census' row of one layer."""
+def unit_start(shard: ChannelsShard, channel: int, variant: int = 0) -> UnitStart:
+    """One picture of a channel to make, its seeds by the unit and the variant alone."""
+    names = (shard.model.id, shard.layer, channel, "channels", *([f"variant {variant}"] if variant else []))
+    return UnitStart(channel, attempt_seeds(shard.seed, *names))
+
+
+def start_name(variant: int) -> str:
+    """ "noise", and for further variants "noise-2", "noise-3", ..."""
+    return f"{START}-{variant + 1}" if variant else START
+
+
+def every(pictures: Pictures, variants: int, variant: int) -> Pictures:
+    """One variant of each unit."""
+    own = {name: getattr(pictures, name)[variant::variants] for name in PER_UNIT}
+    return dataclasses.replace(pictures, **own)
+
+
+def open_layers(shard, census: Path) -> tuple[models.Network, list[LayerSpec]]:
+    """The network on its device, made ready for ascents, and its layers: the shard's and those the objective names."""
     memory.keep_freed_blocks()
-    network = models.build(source, models.choose_device(device))
-    return streamlined(network, name), layer_spec(census, name)
+    network = models.build(shard.model, models.choose_device(shard.device))
+    names = dict.fromkeys((shard.layer, *layers_of(shard.recipe.objective)))
+    return streamlined(network, *names), [layer_spec(census, name) for name in names]
 
 
 def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:

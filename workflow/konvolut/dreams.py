@@ -6,7 +6,7 @@ from pathlib import Path
 
 from konvolut import images, store
 from konvolut.ascent import UnitStart, ascend
-from konvolut.channels import attempt_seeds, fitting, open_layer, passport_of
+from konvolut.channels import attempt_seeds, fitting, open_layers, passport_of
 from konvolut.photographs import at_own_aspect
 from konvolut.shards import DreamsShard
 
@@ -15,7 +15,8 @@ def render(
     shard: DreamsShard, census: Path, output: Path, progress: Callable[[int, int], None] = lambda done, total: None
 ) -> None:
     """Write the dreams of a shard's photographs for its channels to `output` (store.py draws it)."""
-    network, layer = open_layer(shard.model, census, shard.layer, shard.device)
+    network, layers = open_layers(shard, census)
+    layer = layers[0]
     total = len(shard.photographs) * len(shard.channels)
     dreams = {}
     for photograph in shard.photographs:
@@ -23,7 +24,7 @@ def render(
         units = [UnitStart(channel, dream_seeds(shard, channel, photograph.id), picture) for channel in shard.channels]
         tell = functools.partial(_tell, progress, len(dreams) * len(units), total)
         recipe = fitting(shard.recipe, network, layer, picture.shape[:2])
-        dreams[photograph.key] = ascend(network, layer, units, recipe, picture.shape[:2], tell)
+        dreams[photograph.key] = ascend(network, layers, units, recipe, picture.shape[:2], tell)
     passport = passport_of(network, "dreams", shard, longest_side_px=shard.longest_side_px)
     store.write_pictures(Path(output), "dreams", dreams, passport)
 

@@ -134,6 +134,23 @@ def pairs(*names: str) -> Kind:
     return Kind(words, {"type": "array", "items": {"type": "array", **pair}}, read)
 
 
+def sums(pattern: str, words: str) -> Kind:
+    """One term that matches a pattern, or a list of pairs of a term and its weight; always read as pairs."""
+
+    def is_pair(pair: Any) -> bool:
+        right = isinstance(pair, list) and [type(part) for part in pair] in ([str, int], [str, float])
+        return right and bool(re.search(pattern, pair[0])) and math.isfinite(pair[1])
+
+    def read(value: Any) -> tuple[tuple[str, float], ...] | None:
+        pairs = [[value, 1]] if isinstance(value, str) else value
+        fine = isinstance(pairs, list) and pairs and all(map(is_pair, pairs))
+        return tuple((term, float(weight)) for term, weight in pairs) if fine else None
+
+    term = {"type": "string", "pattern": pattern}
+    pair = {"type": "array", "prefixItems": [term, {"type": "number"}], "minItems": 2, "items": False}
+    return Kind(words, {"anyOf": [term, {"type": "array", "items": pair, "minItems": 1}]}, read)
+
+
 def or_null(kind: Kind) -> Kind:
     """The same, or null, which reads as "not said"."""
     return Kind(f"{kind.words}, or null", {"anyOf": [{"type": "null"}, kind.schema]}, kind.read)

@@ -35,7 +35,7 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
         rows += _photograph_rows(settings, model)
         rows += _inversion_rows(settings, model, census)
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
-        rows += _unit_rows(settings, model, census, "channels", pictures_per_unit=1)
+        rows += _unit_rows(settings, model, census, "channels", pictures_per_unit=settings.channels.recipe.variants)
         rows += _unit_rows(settings, model, census, "dreams", pictures_per_unit=len(settings.dreams.images))
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
         layers |= dict.fromkeys(resolve_layers(layers_of(settings, "activations"), census, "activations", model.id))

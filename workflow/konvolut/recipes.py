@@ -2,15 +2,16 @@
 
 Sources: `lab` is the lab notebook on DeepDream (plain pixels; grey noise or a photograph); `lucid` is
 tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transforms) with the 128 steps of lucid's batch
-recipe. `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves
-against noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked
-at magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
-`konvolut-dream` does the same to a photograph, more gently.
+recipe, `diversity` its four pictures of a channel that differ. `konvolut` is our own, found by looking at
+tf_efficientnet_lite0: more decay with frequency and larger moves against noise and grey; pictures that wrap around (no
+borders); small ones for layers that see little (they are looked at magnified); half the steps at 128 px for layers that
+see everything (large shapes first); `peaks`, not the mean. `konvolut-dream` does the same to a photograph, more gently.
 """
 
 import dataclasses
 
 from konvolut.errors import UserError, nearest
+from konvolut.terms import Objective
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,13 +23,14 @@ class Recipe:
     `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
     `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
     covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
+    `variants` the pictures of one unit, made beside one another with different starts;
     `transforms` (name, amount) in the order of application, see transforms.py.
     """
 
     name: str
     parameterisation: str = "fourier"  # pixels | fourier
-    objective: str = "mean"  # mean | peaks
-    optimiser: str = "adam"  # sgd | adam
+    objective: Objective = (("mean", 1.0),)  # terms and weights, see terms.py
+    optimiser: str = "adam"  # sgd | adam | nadam
     learning_rate: float = 0.05
     schedule: str = "constant"  # constant | cosine
     weight_decay: float = 0.0
@@ -41,6 +43,7 @@ class Recipe:
     decay: float = 1.0
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
+    variants: int = 1
     units_per_batch: int = 8
     retries: int = 3
 
@@ -66,8 +69,14 @@ BUILT_IN = {
         ),
         Recipe("lucid", transforms=LUCID_TRANSFORMS),
         Recipe(
+            "diversity",
+            objective=(("mean", 1.0), ("similarity", -100.0)),
+            variants=4,
+            transforms=LUCID_TRANSFORMS,
+        ),
+        Recipe(
             "konvolut",
-            objective="peaks",
+            objective=(("peaks", 1.0),),
             learning_rate=0.08,
             schedule="cosine",
             steps=96,
@@ -81,7 +90,7 @@ BUILT_IN = {
         ),
         Recipe(
             "konvolut-dream",
-            objective="peaks",
+            objective=(("peaks", 1.0),),
             learning_rate=0.07,
             schedule="cosine",
             steps=48,

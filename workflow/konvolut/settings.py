@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from konvolut import kinds, recipes, sheets
+from konvolut import kinds, recipes, sheets, terms
 from konvolut.errors import UserError
 from konvolut.kinds import Channels, setting
 from konvolut.recipes import Recipe
@@ -38,14 +38,20 @@ __all__ = ["SALIENCY_METHODS", "Channels", "ModelSource", "Photograph", "Setting
 # torch.Generator and numpy both take any seed below 2**63.
 LARGEST_SEED = 2**63 - 1
 
+# More pictures of one unit than anyone compares; bounds what a batch must hold.
+MOST_VARIANTS = 16
+
 RECIPE_FIELDS = typing.get_type_hints(Recipe)
 # Kinds of the recipe fields whose type alone says too little.
 RECIPE_KINDS = {
+    "objective": kinds.sums(terms.PATTERN, "a term such as peaks, or a list of terms and weights such as [[peaks, 1]]"),
+    "optimiser": kinds.choice("adam", "nadam", "sgd"),
     "steps": kinds.whole(1),
     "keep_every": kinds.whole(0),
     "size_px": kinds.whole(16, LARGEST_SIDE_PX),
     "learning_rate": kinds.number_above(0, allow_equal=False),
     "units_per_batch": kinds.whole(1),
+    "variants": kinds.whole(1, MOST_VARIANTS),
 }
 
 
@@ -145,6 +151,8 @@ def _check_across(settings: Settings) -> Settings:
         raise UserError(
             f"config: examples.top ({settings.examples.top}) is more than examples.keep ({settings.examples.keep})"
         )
+    if settings.dreams.recipe.variants > 1:
+        raise UserError("config: dreams.variants must be 1: a photograph dreams once per channel")
     for name in SECTIONS:
         section = getattr(settings, name)
         for key in ("images", "feature_maps"):

@@ -11,6 +11,7 @@ and a hundred steps make a visibly different picture of a different rounding.
 
 import copy
 import dataclasses
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,9 +38,9 @@ class Folded(nn.Module):
         return x
 
 
-def streamlined(network: Network, layer: str) -> Network:
-    """The network for ascents of one layer; its layers keep their names, those above `layer` mean nothing any more."""
-    module = folded(network.module, layer, network.data.input_size)
+def streamlined(network: Network, *layers: str) -> Network:
+    """The network for ascents of some layers, which put out the same; what the others put out may be another thing."""
+    module = folded(network.module, layers, network.data.input_size)
     module.to(memory_format=torch.channels_last)
     for part in module.modules():
         if getattr(part, "inplace", False) and not isinstance(part, nn.ReLU):
@@ -56,8 +57,8 @@ def _dilate_pointwise(module: nn.Module) -> None:
 
 
 @torch.no_grad()
-def folded(module: nn.Module, layer: str, input_size: tuple[int, int, int]) -> nn.Module:
-    """A copy of a module in eval mode whose layer `layer` puts out the same, without the normalisations below it.
+def folded(module: nn.Module, layers: Sequence[str], input_size: tuple[int, int, int]) -> nn.Module:
+    """A copy of a module in eval mode whose `layers` put out the same, without its normalisations.
 
     Folds each batch normalisation that was given a convolution's very output. Where the result then differs (the
     convolution's output is used elsewhere too) nothing is folded.
@@ -65,20 +66,24 @@ def folded(module: nn.Module, layer: str, input_size: tuple[int, int, int]) -> n
     generator = torch.Generator().manual_seed(PROBE_SEED)
     parameter = next(module.parameters(), torch.empty(0))
     probe = torch.randn(1, *input_size, generator=generator).to(parameter)
-    pairs, expected = _watch(module, layer, probe)
+    pairs, expected = _watch(module, layers, probe)
     copied = copy.deepcopy(module)
     for conv, normalisation in pairs:
-        if conv != layer:
+        if conv not in layers:
             _fold(copied, conv, normalisation)
-    found = _watch(copied, layer, probe)[1]
-    same = expected is not None and (found - expected).abs().max() <= LARGEST_DEVIATION * expected.abs().max()
+    found = _watch(copied, layers, probe)[1]
+    same = expected.keys() == found.keys() == set(layers) and all(
+        (found[name] - output).abs().max() <= LARGEST_DEVIATION * output.abs().max()
+        for name, output in expected.items()
+    )
     return copied if same else copy.deepcopy(module)
 
 
-def _watch(module: nn.Module, layer: str, probe: Tensor) -> tuple[list[tuple[str, str]], Tensor | None]:
-    """Names of (convolution, normalisation) that followed one another in one forward pass, and the layer's output."""
+def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> tuple[list[tuple[str, str]], dict[str, Tensor]]:
+    """Names of (convolution, normalisation) that followed one another in one forward pass, and the layers' outputs."""
     makers: dict[int, tuple[str, Tensor]] = {}
-    pairs, calls, outputs, handles = [], [], [], []
+    outputs: dict[str, Tensor] = {}
+    pairs, calls, handles = [], [], []
 
     def made(name: str):
         def hook(conv: nn.Module, inputs: tuple, output: Tensor) -> None:
@@ -96,19 +101,26 @@ def _watch(module: nn.Module, layer: str, probe: Tensor) -> tuple[list[tuple[str
 
         return hook
 
+    def keep(name: str):
+        def hook(part: nn.Module, inputs: tuple, output: Tensor) -> None:
+            outputs[name] = output.clone()
+
+        return hook
+
     try:
         for name, part in module.named_modules():
             if isinstance(part, nn.Conv2d):
                 handles.append(part.register_forward_hook(made(name)))
             elif _is_plain_normalisation(part):
                 handles.append(part.register_forward_pre_hook(given(name)))
-        handles.append(module.get_submodule(layer).register_forward_hook(lambda m, i, o: outputs.append(o.clone())))
+        for name in layers:
+            handles.append(module.get_submodule(name).register_forward_hook(keep(name)))
         module(probe)
     finally:
         for handle in handles:
             handle.remove()
     once = [pair for pair in pairs if calls.count(pair[0]) == calls.count(pair[1]) == 1]
-    return once, outputs[0] if outputs else None
+    return once, outputs
 
 
 def _is_plain_normalisation(part: nn.Module) -> bool:
