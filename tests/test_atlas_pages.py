@@ -182,20 +182,6 @@ def test_places_are_spread_from_the_first_to_the_last():
     assert np.ptp(np.diff(places)) <= 1
 
 
-@pytest.mark.parametrize(
-    ("curve", "activation", "natural", "letter"),
-    [
-        ([0, 0, 0], 0.0, 3.0, "d"),
-        ([5, 4, 5], 9.0, 3.0, "d"),
-        ([0, 1, 2], 2.0, 3.0, "w"),
-        ([0, 1, 2], 3.0, 3.0, "g"),
-        ([0, 1, 2], 3.0, None, "-"),
-    ],
-)
-def test_health_compares_the_picture_with_the_best_photograph(curve, activation, natural, letter):
-    assert model.health(np.array(curve, float), activation, natural) == letter
-
-
 def test_z_scores_are_deviations_from_each_units_own_mean():
     maxima = np.random.default_rng(1).normal(3, 2, (5, 4))
     maxima[:, 2] = 7

@@ -46,6 +46,7 @@ ROWS = [
         "provenance",
         "recipes",
         "terms",
+        "health",
         "images",
         "kinds",
         "places",

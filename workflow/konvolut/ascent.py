@@ -24,12 +24,13 @@ import torch
 from torch import Tensor
 
 from konvolut import record
+from konvolut.health import rises
 from konvolut.leaks import LEAKING_STEPS, leaking
 from konvolut.models import Network
 from konvolut.objectives import Seen, summed
 from konvolut.parameters import Fourier, Pixels, start_noise, start_pictures
 from konvolut.recipes import Recipe
-from konvolut.scores import rises, score
+from konvolut.scores import score
 from konvolut.shards import LayerSpec
 from konvolut.store import Pictures
 from konvolut.terms import linear_layers

@@ -1,4 +1,4 @@
-"""How much finished pictures excite their units, and whether an ascent got anywhere."""
+"""How much finished pictures excite their units."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,8 +14,6 @@ from konvolut.transforms import draw, warp
 # Held-out transforms: other moves than any recipe's, an odd number of draws so that the median is one of them.
 HELD_OUT = (("jitter", 24.0), ("scale", 0.14), ("rotate", 12.0))
 HELD_OUT_DRAWS = 5
-# A rise below this share of the start's magnitude is none.
-LEAST_RISE = 1e-4
 
 
 @torch.no_grad()
@@ -33,13 +31,6 @@ def score(network: Network, seen: Callable, pictures: Tensor, channels: Tensor, 
     clean = _mean_and_max(seen(inputs), channels)
     moved = [_mean_and_max(seen(warp(inputs, matrix, size)), channels) for matrix in matrices]
     return torch.cat([clean, torch.stack(moved).median(dim=0).values], dim=1).float().cpu().numpy()
-
-
-def rises(curve: np.ndarray) -> bool:
-    """Whether the objective (steps + 1,) got anywhere: its last tenth lies above its first value."""
-    late = float(curve[-max(1, len(curve) // 10) :].mean())
-    start = float(curve[0])
-    return late - start > LEAST_RISE * max(abs(start), LEAST_RISE)
 
 
 def _mean_and_max(activation: Tensor, channels: Tensor) -> Tensor:

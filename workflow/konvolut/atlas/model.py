@@ -189,17 +189,6 @@ def shown(photographs: Iterable[Photograph], answers: dict[str, list[tuple[str, 
     }
 
 
-def health(curve: np.ndarray, activation: float, natural_max: float | None) -> str:
-    """One letter: d(ead) the objective never rose, w(eak) below the best photograph, g(ood), - nothing to compare."""
-    start = float(curve[0]) if len(curve) else 0.0
-    smallest_rise = 1e-6 * max(1.0, abs(start))  # float32 resolution: less is no rise
-    if len(curve) > 1 and float(np.nanmax(curve)) - start <= smallest_rise:
-        return "d"
-    if natural_max is None:
-        return "-"
-    return "w" if activation < natural_max else "g"
-
-
 def _layer_facts(row: dict[str, str]) -> LayerFacts:
     def number(name: str) -> int:
         try:

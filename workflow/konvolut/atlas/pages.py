@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 import jinja2
 
+from konvolut import health
 from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
-from konvolut.atlas.units import HEALTH, LayerUnits, Series
+from konvolut.atlas.units import LayerUnits, Series
 from konvolut.provenance import VERSION
 from konvolut.settings import Photograph
 
@@ -98,7 +99,7 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
         }
         for summary in summaries
     ]
-    return _render("about.html", root="", title=title, computed=computed, inputs=inputs, health=HEALTH)
+    return _render("about.html", root="", title=title, computed=computed, inputs=inputs, health=health.NAMES)
 
 
 def len_pictured(layer: dict) -> int:

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from konvolut import store
-from konvolut.atlas.model import LayerFacts, Shown, health
+from konvolut import health, store
+from konvolut.atlas.model import LayerFacts, Shown
 from konvolut.plan import format_channels
 
 DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
-HEALTH = {"g": "good", "w": "weak", "d": "dead", "-": "not compared"}
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Series:
         for row, channel in enumerate(map(int, pictures.channel)):
             best = None if natural_max is None else float(natural_max[channel])
             self.channels.append(channel)
-            self.health += health(pictures.curve[row], float(pictures.activation[row][1]), best)
+            self.health += health.verdict(pictures.curve[row], float(pictures.activation[row][1]), best)
             self.activations.append(rounded(pictures.activation[row]))
             self.curves.append(rounded(thinned(pictures.curve[row])))
             self.attempts.append(int(pictures.attempt[row]))
@@ -150,11 +149,15 @@ def table(units: LayerUnits) -> Iterable[list]:
     """Rows of units.csv, the heading first."""
     yield (
         ["channel", "series", "health", "mean", "max", "mean_held_out", "max_held_out", "attempt"]
+        + ["deviations", "deviations_held_out"]
         + [f"natural_{name}" for name in ("mean", "std", "max", "active")]
         + ["best_photographs"]
     )
     pictured = {
-        (channel, series.prefix): [series.health[slot], *series.activations[slot], series.attempts[slot]]
+        (channel, series.prefix): [
+            *(series.health[slot], *series.activations[slot], series.attempts[slot]),
+            *_deviations(units, channel, series.activations[slot]),
+        ]
         for series in units.series
         if series.curves
         for slot, channel in enumerate(series.channels)
@@ -162,7 +165,16 @@ def table(units: LayerUnits) -> Iterable[list]:
     seen = {channel for channel, _ in pictured}
     rows = list(pictured) + [(channel, "") for channel in units.known() if channel not in seen]
     for channel, prefix in sorted(rows):
-        yield [channel, prefix, *pictured.get((channel, prefix), [""] * 6), *_natural_row(units, channel)]
+        yield [channel, prefix, *pictured.get((channel, prefix), [""] * 8), *_natural_row(units, channel)]
+
+
+def _deviations(units: LayerUnits, channel: int, activation: list[float]) -> list:
+    """Clean and held-out maximum in standard deviations of the unit over the photographs."""
+    found = units.examples
+    if found is None:
+        return ["", ""]
+    mean, std = float(found.mean[channel]), float(found.std[channel])
+    return rounded([health.deviations(activation[place], mean, std) for place in (1, 3)])
 
 
 def _natural_row(units: LayerUnits, channel: int) -> list:
@@ -221,7 +233,7 @@ def summary(units: LayerUnits, facts: LayerFacts) -> dict:
     """What the pages of models, photographs and the whole atlas show of a layer."""
     series = []
     for entry in units.series:
-        counts = {name: entry.health.count(letter) for letter, name in HEALTH.items()}
+        counts = {name: entry.health.count(letter) for letter, name in health.NAMES.items()}
         series.append(
             entry.outline() | {"count": len(entry.channels), "health": counts, "passports": entry.passports[:1]}
         )

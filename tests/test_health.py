@@ -1,0 +1,38 @@
+"""What counts as a rise, and the verdict on a picture."""
+
+import numpy as np
+import pytest
+
+from konvolut import health
+
+
+def test_a_curve_that_ends_higher_rises():
+    assert health.rises(np.linspace(-3, -2, 20))
+    assert health.rises(np.array([0.0, 1e-6, 1e-6]))
+
+
+@pytest.mark.parametrize("curve", [[0.0] * 20, [5.0] * 20, [1.0, 2.0, 1.0, 0.5], [np.nan] * 3], ids=str)
+def test_a_curve_that_stays_or_falls_does_not_rise(curve):
+    assert not health.rises(np.array(curve, dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("curve", "clean_max", "natural_max", "letter"),
+    [
+        ([0, 0, 0], 0.0, 3.0, "d"),
+        ([5, 4, 5], 9.0, 3.0, "d"),
+        ([0, 1, 2], 2.0, 3.0, "w"),
+        ([0, 1, 2], 3.0, 3.0, "g"),
+        ([0, 1, 2], 3.0, None, "-"),
+        ([], 3.0, 2.0, "g"),
+    ],
+)
+def test_the_verdict_compares_a_picture_with_the_best_photograph(curve, clean_max, natural_max, letter):
+    assert health.verdict(np.array(curve, float), clean_max, natural_max) == letter
+    assert letter in health.NAMES
+
+
+def test_deviations_are_those_of_the_units_maxima_over_photographs():
+    maxima = np.array([1.0, 3.0, 5.0])
+    assert health.deviations(7.0, maxima.mean(), maxima.std()) == pytest.approx((7 - 3) / np.sqrt(8 / 3))
+    assert np.isnan(health.deviations(7.0, 3.0, 0.0))

@@ -1,0 +1,41 @@
+"""The verdict on a finished picture, stated once for the retry ladder, the atlas and its tables. No torch here.
+
+d  dead          the objective never rose
+w  weak          the clean picture excites its unit less than the best photograph does
+g  good          it excites the unit more
+-  not compared  no photographs to compare with
+"""
+
+import numpy as np
+
+DEAD, WEAK, GOOD, NOT_COMPARED = "d", "w", "g", "-"
+NAMES = {GOOD: "good", WEAK: "weak", DEAD: "dead", NOT_COMPARED: "not compared"}
+# A rise below this share of the start's magnitude is none.
+LEAST_RISE = 1e-4
+
+
+def rises(curve: np.ndarray) -> bool:
+    """Whether the objective (steps + 1,) got anywhere: its last tenth lies above its first value."""
+    late = float(np.mean(curve[-max(1, len(curve) // 10) :]))
+    start = float(curve[0])
+    return late - start > LEAST_RISE * max(abs(start), LEAST_RISE)
+
+
+def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None) -> str:
+    """One letter from an ascent's curve (steps + 1,), the clean picture's maximum and the best photograph's.
+
+    A curve of one value or none is no ascent and cannot be dead.
+    """
+    if len(curve) > 1 and not rises(curve):
+        return DEAD
+    if natural_max is None:
+        return NOT_COMPARED
+    return WEAK if clean_max < natural_max else GOOD
+
+
+def deviations(maximum: float, natural_mean: float, natural_std: float) -> float:
+    """How far a picture's maximum lies above the mean of the photographs' maxima, in their standard deviations.
+
+    Not a number for a unit that all photographs excite alike.
+    """
+    return (maximum - natural_mean) / natural_std if natural_std > 0 else float("nan")
