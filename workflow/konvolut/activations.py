@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut import models, provenance, store
+from konvolut import memory, models, provenance, store
 from konvolut.photographs import batches, look_at
 from konvolut.record import record
 from konvolut.shards import ActivationsShard, layer_spec
@@ -18,6 +18,7 @@ TOP_CLASSES = 5
 
 def compute(shard: ActivationsShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
     """Write the activations of a shard's photographs; layers are those of the census of the same model."""
+    memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     layers = [layer_spec(Path(census), name) for name in shard.layers]
     pictures, boxes = look_at(network, shard.photographs)

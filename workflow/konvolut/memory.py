@@ -12,7 +12,8 @@ def keep_freed_blocks() -> bool:
     """Whether glibc now keeps all blocks that are freed; nothing is changed without glibc.
 
     Else every activation is mapped and zeroed anew in every step: 42 instead of 15 ms per picture of 224 px, forward
-    and backward, up to blocks.2 of tf_efficientnet_lite0 (float32, batch 16).
+    and backward, up to blocks.2 of tf_efficientnet_lite0 (float32, batch 16); a whole forward pass without
+    gradient 33 to 39 instead of 21 to 22 ms (batch 12).
     """
     if not sys.platform.startswith("linux"):
         return False

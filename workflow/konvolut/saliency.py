@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut import attributions, models, provenance, refusals, results, store
+from konvolut import attributions, memory, models, provenance, refusals, results, store
 from konvolut.attributions import Question
 from konvolut.classes import class_number
 from konvolut.errors import UserError
@@ -65,6 +65,7 @@ def choose_targets(logits: Tensor, targets: Sequence[str | int], top: int, class
 
 def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
     """Write the maps of a shard's photographs; `census` is the layers.csv of the same model."""
+    memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     if not network.class_names:
         raise UserError(f"saliency: model {shard.model.id!r} has no classes (num_classes is 0)")
