@@ -221,6 +221,14 @@ def test_any_unit_can_be_made_again_by_its_name(sweep):
     assert np.abs(alone - together).max() <= 2
 
 
+def test_the_readmes_example_reads_real_results(finished, monkeypatch, capsys):
+    monkeypatch.chdir(finished)
+    code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    code = code.replace("lite0", "tiny").replace("blocks.4", "blocks.1.0")
+    exec(compile(code, "README.md", "exec"), {})
+    assert capsys.readouterr().out.split()[0] in PHOTOGRAPHS
+
+
 MISTAKES = {
     "an unknown key": ({"chanels": {}}, {}, r"chanels.*nearest.*channels"),
     "an unknown key of a section": ({"channels": {"step": 4}}, {}, r"channels.*step.*nearest.*steps"),

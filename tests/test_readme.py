@@ -1,0 +1,68 @@
+"""The README tells the truth: its commands run, its tree is the tree, its numbers are filled in."""
+
+import importlib.util
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+# Commands that other tests or CI run, or that only a reader can (an editor).
+RUN_ELSEWHERE = {"make atlas": "test_default_atlas.py", "make test": ".ci/run"}
+RUN_BY_HAND = ("$EDITOR",)
+
+
+def commands() -> list[str]:
+    """Every command line of the README's sh blocks, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_every_command_is_run_by_somebody():
+    known = [*RUN_ELSEWHERE, *RUN_BY_HAND, ".venv/bin/snakemake", ".venv/bin/pip install -r requirements-slurm.txt"]
+    known += [".venv/bin/python benchmarks/"]
+    assert [line for line in commands() if not line.startswith(tuple(known))] == []
+
+
+@pytest.mark.parametrize("line", [line for line in commands() if line.startswith(".venv/bin/snakemake")])
+def test_a_snakemake_command_plans_a_run(line, tmp_path):
+    if "profiles/slurm" in line and not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("the Slurm executor plugin is not installed: the README's Slurm command was not planned")
+    (tmp_path / "config").symlink_to(ROOT / "config")
+    words = [sys.executable, "-m", "snakemake", *shlex.split(line)[1:]]
+    words += ["--snakefile", str(ROOT / "Snakefile"), "--directory", str(tmp_path), "--dry-run"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "plan" in run.stdout + run.stderr
+
+
+def test_the_packages_for_slurm_are_the_tested_ones():
+    wanted = [line for line in (ROOT / "requirements-slurm.txt").read_text().splitlines() if "==" in line]
+    assert set(wanted) <= set((ROOT / "requirements-dev.txt").read_text().splitlines())
+
+
+def test_the_tree_names_every_module_rule_and_script():
+    tree = README.split("## The tree")[1]
+    files = [*(ROOT / "workflow/konvolut").glob("*.py"), *(ROOT / "workflow/konvolut/atlas").glob("*.py")]
+    assert sorted(path.name for path in files if path.name != "__init__.py" and path.name not in tree) == []
+
+
+def test_nothing_is_left_to_fill_in():
+    assert "@@" not in README
+
+
+def test_every_link_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in links if not link.startswith("http") and not (ROOT / link).exists()] == []
+
+
+def test_the_three_lists_of_packages_agree():
+    pinned = {line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line}
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in pinned)
+    assert "-r ../../requirements.txt" in (ROOT / "workflow/envs/konvolut.yaml").read_text()
+    assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text()
