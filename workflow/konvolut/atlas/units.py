@@ -155,7 +155,7 @@ def table(units: LayerUnits) -> Iterable[list]:
     )
     pictured = {
         (channel, series.prefix): [
-            *(series.health[slot], *series.activations[slot], series.attempts[slot]),
+            *(health.NAMES[series.health[slot]], *series.activations[slot], series.attempts[slot]),
             *_deviations(units, channel, series.activations[slot]),
         ]
         for series in units.series
