@@ -1,0 +1,104 @@
+"""Seed 004, timm-vis: its methods on EfficientNet-B0 with its parameters, written out plainly."""
+
+import numpy as np
+import pytest
+import torch
+
+from konvolut import attributions, fooling, inversion, kernels, patches, results, saliency, store
+from konvolut.record import truncated
+from konvolut.settings import ModelSource
+from konvolut.shards import FoolingShard, InversionShard, KernelsShard
+from seed_loops import STEPS, as_tensor, as_u8, built, hooked, layer_of, photograph
+
+B0 = ModelSource("b0", "b0", "efficientnet_b0", "random:0")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return built("efficientnet_b0")
+
+
+def test_filters_are_the_weights_of_the_named_layer(network, tmp_path):
+    kernels.compute(KernelsShard(B0, ("blocks.0.0.conv_dw",)), tmp_path / "k.h5")
+    found = store.read_named(tmp_path / "k.h5", results.Kernels)["blocks.0.0.conv_dw"].weight
+    assert np.array_equal(found, dict(network.module.named_parameters())["blocks.0.0.conv_dw.weight"].numpy())
+
+
+def test_activations_are_those_of_the_hooked_module(network):
+    image = as_tensor(network, photograph(96, 96))
+    kept, handle = hooked(network.module, "conv_stem")
+    with torch.no_grad():
+        network.module(image)
+        found = truncated(network, layer_of(network, "conv_stem"))(image)
+    handle.remove()
+    assert torch.allclose(found, kept[0], atol=1e-6)
+
+
+def test_its_448_and_100_pixels_hide_the_same_squares(network):
+    """On its 512 px square; rows and columns as they lie, and the sizes of the drops ranked as it ranks them."""
+    picture = photograph(512, 512)
+    found = patches.hide_squares(network, picture, 448, 100, 5)
+    assert found.corner.tolist() == [[0, 0]]
+    wide = patches.hide_squares(network, photograph(128, 256), 96, 32, 5)
+    assert wide.corner.tolist() == [[y, x] for y in (0, 32) for x in range(0, 161, 32)]
+
+
+def test_the_saliency_map_is_its(network):
+    image = as_tensor(network, photograph(96, 96)).requires_grad_()
+    out = network.module(image)
+    target = out.argmax(1)
+    out.max().backward()
+    expected, _ = torch.max(image.grad.abs(), dim=1)
+    found = attributions.vanilla(saliency.gradient(network, image, target))
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.max()))
+
+
+def test_fooling_takes_its_steps(network):
+    """fool_model(target_class=724, min_prob=.9, lr=.5, step_size=100, gamma=.8): the first 20 steps."""
+    photo = photograph(96, 96)
+    recipe = FoolingShard(B0, (), (724,), 0.9, STEPS, 0.5, 100, 0.8, "cpu")
+    values = as_tensor(network, photo).requires_grad_()
+    optimiser = torch.optim.SGD([values], lr=0.5)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 100, gamma=0.8)
+    curve = []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        outs = network.module(values)
+        curve.append(outs[0].softmax(0)[724].item())
+        (-outs[0][724]).backward()
+        optimiser.step()
+        scheduler.step()
+    found = fooling.fool(network, photo, [724], recipe)
+    np.testing.assert_allclose(found.curve[0, :STEPS], curve, rtol=1e-3)
+    assert np.abs(found.picture[0].astype(int) - as_u8(network, values)).max() <= 1
+
+
+@pytest.mark.parametrize("module", ["conv_stem", "blocks.0.0.conv_dw", "blocks.6.0.conv_pwl"])
+def test_inversion_takes_its_steps(network, module):
+    """feature_inversion(modules, img, 100, 1e-3) with mu = .1, StepLR(100, .6): the first 20 steps."""
+    photo, lr = as_tensor(network, photograph(64, 64)), 1e-3
+    noise = torch.randn([1, 3, 64, 64], generator=torch.Generator().manual_seed(0))
+    kept, handle = hooked(network.module, module)
+    with torch.no_grad():
+        network.module(photo)
+    known = kept[-1]
+    values = noise.clone().requires_grad_()
+    optimiser = torch.optim.SGD([values], lr=lr)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 100, gamma=0.6)
+    curve = []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        network.module(values)
+        variation = (values[:, :, 1:] - values[:, :, :-1]).abs().sum() + (
+            values[:, :, :, 1:] - values[:, :, :, :-1]
+        ).abs().sum()
+        loss = ((known - kept[-1]) ** 2).sum() + 0.1 * variation
+        loss.backward()
+        optimiser.step()
+        scheduler.step()
+        curve.append(loss.item())
+    handle.remove()
+    recipe = InversionShard(B0, module, (), "squared", "sgd", STEPS, lr, 100, 0.6, 0.1, 0, "cpu")
+    found, losses = inversion.descend(truncated(network, layer_of(network, module)), known, noise, recipe, [])
+    np.testing.assert_allclose(losses[:STEPS], curve, rtol=1e-3)
+    assert torch.allclose(found, values.detach(), rtol=1e-2, atol=1e-3)
