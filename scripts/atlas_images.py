@@ -8,12 +8,16 @@ with job.logged(snakemake.log[0], "atlas images"):
     from konvolut import shards
     from konvolut.atlas import model, write
 
+    OWN = ("activations", "saliency", "patches", "fooling")
     found = snakemake.input
     shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
     models = []
     for identity, census, examples in zip(found.identity, found.layers, found.examples, strict=True):
         home = Path(identity).parent
-        own = {name: tuple(p for p in found[name] if home in Path(p).parents) for name in ("activations", "saliency")}
+        own = {name: tuple(p for p in found[name] if home in Path(p).parents) for name in OWN}
+        by_layer = [p for p in found.inversion if home in Path(p).parents]
+        names = list(dict.fromkeys(Path(p).parent.name for p in by_layer))
+        own["inversion"] = tuple((name, tuple(p for p in by_layer if Path(p).parent.name == name)) for name in names)
         layers = tuple((Path(p).name, Path(p)) for p in found.folders if Path(p).parent.name == home.name)
         models.append(model.ImageModel(identity, census, layers=layers, examples=examples, **own))
     inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings)

@@ -17,6 +17,7 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         dreams=tuple(snakemake.input.dreams),
         activations=tuple(snakemake.input.activations),
         examples=snakemake.input.examples,
+        kernels=next(iter(snakemake.input.kernels), None),
         examples_shown=shard.examples_shown,
         again=shard.again,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import skimage
 
-from konvolut import images, store
+from konvolut import images, results, store
 from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 from konvolut.atlas.write import front_page, image_pages, layer_pages, model_page
@@ -116,6 +116,7 @@ class Results:
         self.folder.mkdir(parents=True)
         self._write_facts()
         self._write_natural()
+        self._write_trials()
         self.files = {name: self._write_pictures(name, pictured) for name, (_, _, pictured) in layers.items()}
 
     def layer_inputs(self, layer: str, **changes) -> LayerInputs:
@@ -126,9 +127,11 @@ class Results:
             "dreams": dreams,
             "activations": (self.folder / "activations.h5",),
             "examples": self.folder / "examples.h5",
+            "kernels": self.folder / "kernels.h5",
             "again": "snakemake results/again/{channel}.h5",
         }
-        facts = (self.folder / "model.json", self.folder / "layers.csv", layer, self.photos, AtlasSettings())
+        settings = AtlasSettings(feature_maps=(self.photos[0].id,))
+        facts = (self.folder / "model.json", self.folder / "layers.csv", layer, self.photos, settings)
         return LayerInputs(*facts, **(given | changes))
 
     def image_model(self, atlas: Path) -> ImageModel:
@@ -140,6 +143,9 @@ class Results:
             (self.folder / "activations.h5",),
             (self.folder / "saliency.h5",),
             self.folder / "examples.h5",
+            (self.folder / "patches.h5",),
+            (self.folder / "fooling.h5",),
+            (("conv_stem", (self.folder / "inversion.h5",)),),
         )
 
     def layer_folders(self, atlas: Path) -> tuple[tuple[str, Path], ...]:
@@ -175,8 +181,11 @@ class Results:
         rows, classes = len(keys), self.rng.permuted(np.tile(np.arange(6), (len(keys), 1)), axis=1)[:, :5]
         names = [[CLASSES[number] for number in row] for row in classes]
         shares = np.tile(np.array([0.62, 0.2, 0.05, 0.01, 0.001], np.float32), (rows, 1))
+        maps = (
+            {"conv_stem": self.rng.normal(0, 1, (rows, channels["conv_stem"], 7, 7))} if "conv_stem" in channels else {}
+        )
         pooled = {
-            name: store.LayerActivations(None, value, value, np.zeros((*value.shape, 2), np.int32))
+            name: store.LayerActivations(maps.get(name), value, value, np.zeros((*value.shape, 2), np.int32))
             for name, count in channels.items()
             for value in [self.rng.gamma(2, 1, (rows, count)).astype(np.float32)]
         }
@@ -191,6 +200,24 @@ class Results:
         refused = {"deconvnet": "its activations are <i>SiLU</i>"}
         saliency = store.Saliency(keys, seen, classes[:, :1], first, shares[:, :1], maps, refused)
         store.write_saliency(self.folder / "saliency.h5", saliency, PASSPORT)
+
+    def _write_trials(self) -> None:
+        """Hidden squares, a fooled model, an inversion of the first photograph, and the kernels of conv_stem."""
+        seen = plates.resized(images.read(self.photos[0].path), 64, 64)
+        one, places = np.ones(1, np.float32), np.array([[0, 0], [20, 8], [8, 30]], np.int32)
+        drop = np.array([0.1, 0.3, -0.2], np.float32)
+        found = {
+            "patches": results.Patches(seen, 3, CLASSES[5], 0.6, 24, places, drop, np.array([1, 0], np.int32)),
+            "fooling": results.Fooling(
+                *(seen, 3, "cat", np.array([7], np.int32), [CLASSES[5]], seen[None] // 2, 0.9 * one, 0.01 * one),
+                *(np.array([18], np.int32), 6 * one, 0.1 * one, np.ones((1, 19), np.float32)),
+            ),
+            "inversion": results.Inversion(seen, seen // 2, 0.25, np.ones(4, np.float32)),
+        }
+        for kind, content in found.items():
+            store.write_named(self.folder / f"{kind}.h5", kind, {self.photos[0].key: content}, PASSPORT)
+        kernels = {"conv_stem": results.Kernels(self.rng.normal(0, 1, (32, 3, 3, 3)))}
+        store.write_named(self.folder / "kernels.h5", "kernels", kernels, PASSPORT)
 
     def _write_pictures(self, layer: str, pictured: list[int]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
         if not pictured:

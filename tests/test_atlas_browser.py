@@ -37,6 +37,8 @@ PAGES = {
     "unit": "lite0/blocks.1.0.html#u5",
     "unit without picture": "lite0/blocks.6.0.html#u7",
     "dreams": "lite0/conv_stem.html#u1&t=dreams-skimage-chelsea",
+    "maps": "lite0/conv_stem.html#u2&t=maps-skimage-astronaut",
+    "kernels": "lite0/conv_stem.html#u3&t=kernels",
     "photographs": "lite0/conv_stem.html#t=examples&s=max",
     "unit in full width": "lite0/conv_stem.html#u3&f=1",
     "images": "images/index.html",

@@ -255,7 +255,13 @@ def test_the_manifest_names_every_series_and_photograph(atlas):
     assert manifest["images"][0]["key"] == "skimage-astronaut"
     made = {layer["name"]: layer["made"]["series"] for layer in manifest["models"][0]["layers"]}
     dreams = ["dreams-skimage-astronaut", "dreams-skimage-chelsea"]
-    assert [series["prefix"] for series in made["conv_stem"]] == ["channels", *dreams, "examples"]
+    assert [series["prefix"] for series in made["conv_stem"]] == [
+        "channels",
+        *dreams,
+        "examples",
+        "maps-skimage-astronaut",
+        "kernels",
+    ]
     assert [series["prefix"] for series in made["classifier"]] == ["examples"]
 
 

@@ -136,6 +136,12 @@ def test_every_rule_leaves_its_results(finished):
     assert [name for name in expected if not (results / name).exists()] == []
 
 
+def test_layer_pages_show_kernels_and_feature_maps(finished):
+    made = finished / "results/atlas/tiny/conv_stem"
+    assert (made / "kernels-0.webp").exists()
+    assert (made / "maps-coffee-0.webp").exists()
+
+
 def test_every_link_of_every_page_leads_somewhere(finished):
     atlas = finished / "results/atlas"
     dead = []

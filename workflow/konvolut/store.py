@@ -151,6 +151,13 @@ def read_activations(path: Path, maps: bool = False) -> Activations:
         )
 
 
+def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
+    """The maps (C, H, W) of one photograph (by key) in one layer; None where they are not in this file."""
+    with open_file(path) as file:
+        keys, maps = text_of(file["image"]), file.get(f"layers/{layer}/maps")
+        return maps[keys.index(image)] if maps is not None and image in keys else None
+
+
 def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
     """Write attribution maps."""
     with new_file(path, "saliency", passport) as file:

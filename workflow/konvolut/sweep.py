@@ -61,7 +61,7 @@ class Sweep:
             rows = self._rows(technique)
             for name in ("model", "layer"):
                 if hasattr(wildcards, name):
-                    rows = rows[rows[name] == getattr(wildcards, name)]
+                    rows = rows[rows[name].isin(("", getattr(wildcards, name)))]  # "": all layers at once
             return [pattern.format(**row) for row in rows.to_dict("records")]
 
         return paths

@@ -13,6 +13,7 @@ rule atlas_layer:
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
         channels=sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
         dreams=sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
+        kernels=sweep.shards("kernels", "results/{model}/kernels.h5"),
     output:
         html="results/atlas/{model}/{layer}.html",
         folder=directory("results/atlas/{model}/{layer}"),
@@ -63,6 +64,9 @@ rule atlas_images:
         examples=collect("results/{model}/examples.h5", model=sweep.model),
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
         saliency=sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
+        patches=sweep.shards("patches", "results/{model}/patches/{first}-{last}.h5"),
+        fooling=sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
+        inversion=sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
     output:
         directory("results/atlas/images"),

@@ -28,6 +28,7 @@ class LayerInputs:
     dreams: tuple[Path, ...] = ()
     activations: tuple[Path, ...] = ()
     examples: Path | None = None
+    kernels: Path | None = None
     examples_shown: int = 9
     again: str = ""
 
@@ -44,7 +45,10 @@ class ModelInputs:
 
 @dataclass(frozen=True)
 class ImageModel:
-    """What one model made of the photographs; `layers` are the folders that layer_pages filled."""
+    """What one model made of the photographs; `layers` are the folders that layer_pages filled.
+
+    `inversion` has the files of each layer.
+    """
 
     model_json: Path
     census_csv: Path
@@ -52,6 +56,9 @@ class ImageModel:
     activations: tuple[Path, ...] = ()
     saliency: tuple[Path, ...] = ()
     examples: Path | None = None
+    patches: tuple[Path, ...] = ()
+    fooling: tuple[Path, ...] = ()
+    inversion: tuple[tuple[str, tuple[Path, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

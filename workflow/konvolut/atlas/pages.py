@@ -16,7 +16,14 @@ from konvolut.provenance import VERSION
 from konvolut.settings import Photograph
 
 TEMPLATES = Path(__file__).parent / "templates"
-TECHNIQUES = {"channels": "Features", "dreams": "Dreams of {}", "examples": "Photographs"}  # in the pages' order
+TECHNIQUES = {
+    "channels": "Features",
+    "dreams": "Dreams of {}",
+    "examples": "Photographs",
+    "maps": "Maps of {}",
+    "kernels": "Kernels",
+}  # in the pages' order
+WITHOUT_ASCENT = ("examples", "maps", "kernels")
 MOSAIC_UNITS = 6  # fewer squares do not fill the width of a card
 MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
 
@@ -105,7 +112,7 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
 def len_pictured(layer: dict) -> int:
     """How many units of a layer (an entry of a model's summary.json) have an optimised picture."""
     made = layer["made"] or {"series": []}
-    return max((series["count"] for series in made["series"] if series["technique"] != "examples"), default=0)
+    return max((series["count"] for series in made["series"] if series["technique"] not in WITHOUT_ASCENT), default=0)
 
 
 def _plates(units: LayerUnits, folder: str) -> dict:

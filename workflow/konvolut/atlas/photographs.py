@@ -11,6 +11,7 @@ from konvolut import colours, images, results, store
 from konvolut.atlas import model, plates
 from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
+from konvolut.atlas.trials import Trials, TrialWriter
 from konvolut.settings import SALIENCY_METHODS, Photograph
 
 SIGNED = ("gradient_x_input", "integrated_gradients", "occlusion")
@@ -48,7 +49,7 @@ class Attribution:
 
 @dataclass
 class ModelView:
-    """What one model makes of one photograph."""
+    """What one model makes of one photograph; `maps` has a layer, a link and a strip of feature maps each."""
 
     key: str
     id: str
@@ -56,6 +57,8 @@ class ModelView:
     attributions: list[Attribution] = field(default_factory=list)
     dreams: list[tuple[str, Sprite]] = field(default_factory=list)
     strongest: list[tuple[str, list[Sprite]]] = field(default_factory=list)
+    trials: Trials = field(default_factory=Trials)
+    maps: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -77,6 +80,8 @@ def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
         network = model.read_network(source.model_json)
         answers = model.read_answers(source.activations)
         attributions = _write_attributions(source, network.key, saliency_folder)
+        maps = _map_strips(source, network.key)
+        writer = TrialWriter(source, network.key, saliency_folder.with_name("trials"))
         dreams, strongest = _dreams(source, network.key), _strongest(source, network.key)
         for key, page in pages.items():
             page.models.append(
@@ -87,6 +92,8 @@ def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
                     attributions.get(key, []),
                     dreams.get(key, []),
                     strongest.get(key, []),
+                    writer.trials(key),
+                    maps.get(key, []),
                 )
             )
     return list(pages.values())
@@ -157,6 +164,19 @@ def _dreams(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, Spr
             if series["technique"] == "dreams":
                 sprites = layer_sprites(series, f"../{model_key}/{folder.name}", "large")[:UNITS_SHOWN]
                 found.setdefault(series["start"], []).extend((name, sprite) for sprite in sprites)
+    return found
+
+
+def _map_strips(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, str, str]]]:
+    """Per photograph (layer, link to its feature maps, a strip of some of them)."""
+    found: dict[str, list[tuple[str, str, str]]] = {}
+    for name, folder in _in_order(source):
+        page = f"../{model_key}/{quote(folder.name)}"
+        for series in read_summary(folder).get("series", []):
+            if series["technique"] == "maps":
+                prefix = series["prefix"]
+                strip = (name, f"{page}.html#t={prefix}", f"{page}/strip-{prefix}.webp")
+                found.setdefault(series["start"], []).append(strip)
     return found
 
 

@@ -2,12 +2,13 @@
 
     layer_pages   {model}/{layer}.html and the folder {model}/{layer}/ with
                   {series}-{n}.webp large-{series}-{n}.webp steps-{series}-{n}.webp     sheets, see plates.py;
-                  a series is channels, examples or dreams-{key of the photograph}
+                  a series is channels, examples, kernels, or dreams- or maps-{key of the photograph}
                   strip-{series}.webp       squares for the model's page
                   columns.js details-{n}.js units.csv summary.json
     model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
     image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp
                   images/saliency/{key}/{model}-{target}-{method}.webp
+                  images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
     front_page    index.html about.html manifest.json .nojekyll assets/    reads the summaries of the models
 
 Nothing here looks at a clock: the same results give the same bytes.
@@ -23,7 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from konvolut import images
-from konvolut.atlas import assets, model, pages, photographs, plates, series, units
+from konvolut.atlas import assets, model, pages, photographs, plates, series, tiles, units
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.provenance import VERSION
 
@@ -44,6 +45,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     )
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
+    optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]
     origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
     again = origin | {"layer": facts.name, "command": inputs.again}
     _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))

@@ -3,7 +3,7 @@
 (() => {
   const { make, keys, ranges } = Konvolut;
   const $ = (id) => document.getElementById(id);
-  const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs" };
+  const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
   let layer;
@@ -159,7 +159,7 @@
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
       ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["Escape", "close", close],
-      ["1 2 3 4 5", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
+      ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
       [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
 

@@ -70,10 +70,11 @@ const Panel = (() => {
     return make("section", { class: "first" }, make("figure", {}, shown, caption, verdict(facts, series, unit)), statistics(facts, own));
   }
 
-  const title = (series) => (series.technique === "dreams" ? `Dream of ${series.title}` : "Feature, from noise");
+  const TITLES = { dreams: "Dream of ", maps: "Response to ", kernels: "" };
+  const title = (series) => (series.technique in TITLES ? TITLES[series.technique] + series.title : "Feature, from noise");
 
   function verdict(facts, series, unit) {
-    if (!series) return null;
+    if (!series || !facts.pictures[series.prefix]) return null;
     const [, own, , heldOut] = facts.pictures[series.prefix].activation;
     const best = facts.natural && facts.natural[2];
     const kept = own > 0 && heldOut != null ? ` Under small shifts and turns it keeps ${Math.round((heldOut / own) * 100)} %.` : "";
