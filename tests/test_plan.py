@@ -114,6 +114,51 @@ def test_shards_cover_every_photograph_once(wanted, planned, technique):
     assert covered == list(range(len(wanted.images)))
 
 
+OFF_BY_DEFAULT = ("patches", "kernels", "fooling", "inversion")
+
+
+def test_techniques_without_photographs_or_layers_have_no_jobs(planned):
+    assert not set(OFF_BY_DEFAULT) & set(planned["technique"])
+
+
+@pytest.fixture
+def everything(tmp_path):
+    import yaml
+
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    for section, keys in yaml.safe_load((ROOT / "config/everything.yaml").read_text()).items():
+        config[section] = {**(config.get(section) or {}), **keys}
+    config["inversion"]["layers"] = config["kernels"]["layers"] = ["stem", "blocks.1.conv"]
+    return settings.load(config, ROOT)
+
+
+def test_everything_turns_every_technique_on(everything, census, tmp_path):
+    census.assign(kind="Conv2d").to_csv(tmp_path / "layers.csv", index=False)
+    rows = plan.make_plan(everything, {model.key: tmp_path / "layers.csv" for model in everything.models})
+    for technique in OFF_BY_DEFAULT:
+        assert len(rows[rows["technique"] == technique]), technique
+    inversion = rows[rows["technique"] == "inversion"]
+    assert list(inversion["layer"]) == ["stem", "blocks.1.conv"]
+    assert list(inversion["units"]) == [2, 2]
+    assert list(inversion["passes"]) == [2 * everything.inversion.steps] * 2
+    assert list(rows[rows["technique"] == "kernels"]["layer"]) == ["stem", "blocks.1.conv"]
+    assert everything.saliency.methods == settings.SALIENCY_METHODS
+    assert everything.atlas.feature_maps == ("cat",)
+
+
+def test_a_technique_loses_the_photographs_that_cannot_be_read(everything):
+    surveyed = pd.DataFrame([{"key": photo.key, "id": photo.id, "problem": ""} for photo in everything.images])
+    surveyed.loc[surveyed["id"] == "cat", "problem"] = "cut off"
+    readable = plan.only_readable(everything, surveyed)
+    assert readable.fooling.images == ("coffee",)
+
+
+def test_kernels_are_those_of_convolutions_only(everything, census, tmp_path):
+    census.assign(kind="ReLU").to_csv(tmp_path / "layers.csv", index=False)
+    with pytest.raises(UserError, match="kernels: layers"):
+        plan.make_plan(everything, {model.key: tmp_path / "layers.csv" for model in everything.models})
+
+
 def test_the_plan_survives_its_file(planned, tmp_path):
     planned.to_csv(tmp_path / "plan.tsv", sep="\t", index=False)
     pd.testing.assert_frame_equal(plan.read_plan(tmp_path / "plan.tsv"), planned, check_dtype=False)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from konvolut import models, provenance, results, store
+from konvolut import memory, models, provenance, results, store
 from konvolut.classes import class_number
 from konvolut.errors import UserError
 from konvolut.photographs import LARGEST_8_BIT, as_inputs, as_pictures, look_at
@@ -19,6 +19,7 @@ from konvolut.shards import FoolingShard, told
 
 def compute(shard: FoolingShard, output: Path, progress: Callable[[int, int], None]) -> None:
     """Write the changed photographs of a shard."""
+    memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     if not network.class_names:
         raise UserError(f"fooling: model {shard.model.id!r} has no classes (num_classes is 0)")

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut import models, provenance, results, store
+from konvolut import memory, models, provenance, results, store
 from konvolut.photographs import as_inputs, as_pictures, look_at
 from konvolut.record import truncated
 from konvolut.shards import InversionShard, LayerSpec, layer_spec, told
@@ -27,6 +27,7 @@ OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 
 def compute(shard: InversionShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
     """Write the pictures that one layer of a model makes of a shard's photographs."""
+    memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     layer = layer_spec(Path(census), shard.layer)
     found = {}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut import images, models, provenance, results, store
+from konvolut import images, memory, models, provenance, results, store
 from konvolut.errors import UserError
 from konvolut.photographs import BATCH, GPU_BATCH, LARGEST_8_BIT, at_own_aspect
 from konvolut.shards import LayerSpec, PatchesShard, layer_spec, read_census, told
@@ -19,6 +19,7 @@ from konvolut.shards import LayerSpec, PatchesShard, layer_spec, read_census, to
 
 def compute(shard: PatchesShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
     """Write the squares of a shard's photographs; `census` is the layers.csv of the same model."""
+    memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     if not network.class_names:
         raise UserError(f"patches: model {shard.model.id!r} has no classes (num_classes is 0)")
