@@ -102,7 +102,7 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
             "model": summary["model"],
             "folder": summary["folder"],
             "rows": _computed(summary),
-            "missing": _missing(summary),
+            "missing": [layer["name"] for layer in summary["layers"] if not layer["made"]],
         }
         for summary in summaries
     ]
@@ -214,10 +214,6 @@ def _computed(summary: dict) -> list[dict]:
                 row["health"][name] = row["health"].get(name, 0) + count
     order = sorted(rows, key=list(TECHNIQUES).index)
     return [rows[name] | {"layers": len(rows[name]["layers"])} for name in order]
-
-
-def _missing(summary: dict) -> list[str]:
-    return [layer["name"] for layer in summary["layers"] if not layer["made"]]
 
 
 def _render(template: str, **values) -> str:

@@ -43,15 +43,8 @@ def write_kernels(inputs: LayerInputs, folder: Path) -> list[Series]:
     found = store.read_named(inputs.kernels, results.Kernels).get(inputs.layer)
     if found is None:
         return []
-    return [
-        _write(
-            Series("kernels", "", "kernels", "Kernels"),
-            map(kernel_tile, found.weight),
-            len(found.weight),
-            inputs,
-            folder,
-        )
-    ]
+    series = Series("kernels", "", "kernels", "Kernels", passports=[store.read_passport(inputs.kernels)])
+    return [_write(series, map(kernel_tile, found.weight), len(found.weight), inputs, folder)]
 
 
 def grey_tile(values: np.ndarray) -> np.ndarray:
