@@ -7,4 +7,5 @@ with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
     from konvolut import channels, shards
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)
-    channels.render(shard, snakemake.input.layers, snakemake.output[0], progress)
+    priors = next(iter(snakemake.input.priors), None)
+    channels.render(shard, snakemake.input.layers, snakemake.output[0], progress, priors)

@@ -95,7 +95,7 @@ def test_the_kept_pictures_are_those_of_shorter_ascents(network):
     assert short.intermediate.shape == (1, 0, 32, 32, 3)
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", [name for name in BUILT_IN if name != "maco"])  # test_priors.py
 def test_a_few_steps_raise_the_objective(network, name):
     recipe = named(name, steps=6, keep_every=0, coarse_steps=0)
     still = dataclasses.replace(recipe, transforms=(), variants=1)

@@ -64,6 +64,7 @@ ROWS = [
     {"shards", "survey", "job"},
     {"plan"},
     {"sweep", "models"},
+    {"priors"},
     {"parameters", "views", "photographs", "streamline", "census"},
     {"ascent", "leaks", "scores", "attributions", "refusals"},
     {

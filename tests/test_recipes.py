@@ -31,6 +31,12 @@ def test_lucid_has_lucids_numbers():
     assert (lucid.decay, lucid.padding, lucid.coarse_steps) == (1.0, "grey", 0)
 
 
+def test_maco_has_the_papers_numbers():
+    maco = recipes.named("maco")
+    assert (maco.parameterisation, maco.optimiser, maco.learning_rate) == ("maco", "nadam", 1.0)
+    assert (maco.steps, maco.crops, maco.noise, maco.size_px) == (256, 32, 0.08, 512)
+
+
 def test_diversity_is_lucids_four_pictures_less_a_hundred_times_their_likeness():
     diversity = recipes.named("diversity")
     assert diversity.objective == (("mean", 1.0), ("similarity", -100.0))

@@ -28,13 +28,13 @@ from konvolut.health import rises
 from konvolut.leaks import LEAKING_STEPS, leaking
 from konvolut.models import Network
 from konvolut.objectives import Seen, summed
-from konvolut.parameters import Fourier, Pixels, start_noise, start_pictures
+from konvolut.parameters import Fourier, Maco, Pixels, start_noise, start_pictures
 from konvolut.recipes import Recipe
+from konvolut.results import Pictures, Priors
 from konvolut.scores import score
 from konvolut.shards import LayerSpec
-from konvolut.store import Pictures
 from konvolut.terms import linear_layers
-from konvolut.transforms import draw, view_size, warp
+from konvolut.transforms import Crops, draw, draw_crops, view_size, warp
 from konvolut.views import viewer
 
 Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
@@ -51,16 +51,18 @@ LAST_RATE = 0.05
 # Sides that are whole multiples of this fill the vectors of a CPU (16 floats under AVX-512) for any place in the batch.
 LANES = 16
 # Fields of Pictures with a row per unit.
-PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name != "step")
+PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", "transparency"))
 
 
 @dataclasses.dataclass(frozen=True)
 class UnitStart:
-    """One picture to make: a channel, one seed per attempt, and the photograph to start from, (H, W, 3) uint8."""
+    """One picture to make: a channel, one seed per attempt, and the photograph to start from, (H, W, 3) uint8, or what
+    photographs have in common (recipe maco)."""
 
     channel: int
     seeds: tuple[int, ...]
     picture: np.ndarray | None = None
+    priors: Priors | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,16 +77,18 @@ class Climb:
 @dataclasses.dataclass(frozen=True)
 class Scene:
     """What a climb looks at: the model as far as needed, the objective (B,) of what it makes of a batch, the warps
-    (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, and what opens the leaks at first."""
+    (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, what opens the leaks at first, and the
+    crops that take the place of warps or None."""
 
     forward: Callable[[Tensor], dict[str, Seen]]
     objective: Callable[[dict[str, Seen]], Tensor]
     matrices: Tensor | None = None
     coarse: tuple[int, int] | None = None
     leaks: Callable = contextlib.nullcontext
+    crops: Crops | None = None
 
 
-def climb(start: Pixels | Fourier, scene: Scene, recipe: Recipe) -> Climb:
+def climb(start: Pixels | Fourier | Maco, scene: Scene, recipe: Recipe) -> Climb:
     """The loop: parameterisation -> transforms -> truncated model -> objective per sample -> step."""
     optimiser = OPTIMISERS[recipe.optimiser](
         [start.values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, maximize=True
@@ -92,11 +96,15 @@ def climb(start: Pixels | Fourier, scene: Scene, recipe: Recipe) -> Climb:
     curve, kept = [], []
     for step in range(recipe.steps + 1):
         view = start.seen(scene.coarse if step < recipe.coarse_steps else None)
-        if scene.matrices is not None:
+        if scene.crops is not None:
+            view = scene.crops.of(view, step)
+        elif scene.matrices is not None:
             size = view_size(tuple(view.shape[2:]), recipe.transforms)
             view = warp(view, scene.matrices[step], size, recipe.padding)
         with scene.leaks() if step < LEAKING_STEPS else contextlib.nullcontext():
             objective = scene.objective(scene.forward(view))
+            if scene.crops is not None:
+                objective = objective.unflatten(0, (-1, recipe.crops)).mean(dim=1)
             curve.append(objective.detach())
             if step == recipe.steps:
                 break
@@ -150,7 +158,13 @@ def ascend(
             continue
         done += len(part)
         progress(done)
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in PER_UNIT}
+    return rows_of(parts)
+
+
+def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
+    """Some rows (units) of each of the parts, joined."""
+    names = PER_UNIT if parts[0].transparency is None else (*PER_UNIT, "transparency")
+    joined = {name: np.concatenate([getattr(part, name)[rows] for part in parts]) for name in names}
     return dataclasses.replace(parts[0], **joined)
 
 
@@ -168,16 +182,16 @@ def _with_retries(network: Network, layers: Layers, units: Sequence[UnitStart], 
             break
         rows = [row for row in range(len(units)) if row // recipe.variants in dead]
         again = _attempt(network, layers, [units[row] for row in rows], recipe, size, attempt=attempt)
-        for name in PER_UNIT:
+        for name in PER_UNIT if result.transparency is None else (*PER_UNIT, "transparency"):
             getattr(result, name)[rows] = getattr(again, name)
     return result
 
 
 def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
-    if len(units) == 1 and fills_lanes(layers[0], recipe, size):
+    if len(units) == 1 and not recipe.crops and fills_lanes(layers[0], recipe, size):
         # Libraries take another kernel for a batch of one, which rounds differently: units come in twos at least.
         twice = _attempt(network, layers, [*units, *units], recipe, size, attempt=attempt)
-        return dataclasses.replace(twice, **{name: getattr(twice, name)[:1] for name in PER_UNIT})
+        return rows_of([twice], slice(1))
     stride = LONGER if attempt == LAST_ATTEMPT else 1
     stretched = {name: getattr(recipe, name) * stride for name in ("steps", "keep_every", "coarse_steps")}
     recipe = dataclasses.replace(recipe, **stretched)
@@ -198,24 +212,30 @@ def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe
         curve=run.curve[::stride].T.float().cpu().numpy(),
         activation=score(network, own, run.pictures, channels, [unit.seeds[0] for unit in units]),
         attempt=np.full(len(units), attempt, dtype=np.int32),
+        transparency=start.transparency.cpu().numpy() if isinstance(start, Maco) else None,
     )
 
 
-def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Pixels | Fourier:
+def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Pixels | Fourier | Maco:
     if units[0].picture is None:
-        return start_noise(recipe, network, generators, size)
+        return start_noise(recipe, network, generators, size, units[0].priors)
     photographs = torch.from_numpy(np.stack([unit.picture for unit in units]))
     return start_pictures(recipe, network, photographs.to(network.device).permute(0, 3, 1, 2) / 255)
 
 
 def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, size, generators) -> Scene:
-    matrices = None
-    if recipe.transforms:
+    matrices = crops = None
+    if recipe.crops:
+        seen_px = network.data.input_size[1]
+        parts = [draw_crops(recipe.steps + 1, recipe.crops, one, (size[0], seen_px)) for one in generators]
+        crops = Crops(torch.stack(parts, dim=1).to(network.device), seen_px, recipe.noise, generators)
+        channels = channels.repeat_interleave(recipe.crops)
+    elif recipe.transforms:
         matrices = torch.stack([draw(recipe.transforms, recipe.steps + 1, one) for one in generators], dim=1)
         matrices = matrices.to(network.device)
     forward = viewer(network, layers, linear_layers(recipe.objective, layers[0].name))
     objective = summed(recipe.objective, layers[0].name, channels, recipe.variants)
-    return Scene(forward, objective, matrices, coarse_size(layers[0], recipe, size))
+    return Scene(forward, objective, matrices, coarse_size(layers[0], recipe, size), crops=crops)
 
 
 def fills_lanes(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> bool:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from konvolut import memory, models, provenance, store
-from konvolut.ascent import PER_UNIT, UnitStart, ascend, coarse_size
+from konvolut.ascent import UnitStart, ascend, coarse_size, rows_of
 from konvolut.recipes import Recipe
-from konvolut.results import Pictures
+from konvolut.results import Priors
 from konvolut.shapes import takes
 from konvolut.shards import ChannelsShard, LayerSpec, layer_spec
 from konvolut.streamline import streamlined
@@ -27,36 +27,36 @@ RATE_POWER = 1.25
 
 
 def render(
-    shard: ChannelsShard, census: Path, output: Path, progress: Callable[[int, int], None] = lambda done, total: None
+    shard: ChannelsShard,
+    census: Path,
+    output: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    priors: Path | None = None,
 ) -> None:
-    """Write the pictures of a shard's channels to `output` (store.py draws it)."""
+    """Write the pictures of a shard's channels to `output` (store.py draws it); `priors` is for the recipe maco."""
     network, layers = open_layers(shard, census)
     layer, variants = layers[0], shard.recipe.variants
-    units = [unit_start(shard, channel, variant) for channel in shard.channels for variant in range(variants)]
+    measured = store.read_priors(Path(priors)) if priors else None
+    units = [unit_start(shard, channel, variant, measured) for channel in shard.channels for variant in range(variants)]
     total = len(units)
     side = side_px(network, layer, shard.recipe)
     shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, layer, (side, side)))
     pictures = ascend(network, layers, units, shard.recipe, (side, side), lambda done: progress(done, total))
-    passport = passport_of(network, "channels", shard, side_px=side)
-    starts = {start_name(variant): every(pictures, variants, variant) for variant in range(variants)}
+    known = {"priors_sha256": provenance.file_sha256(priors)} if priors else {}
+    passport = passport_of(network, "channels", shard, side_px=side, **known)
+    starts = {start_name(variant): rows_of([pictures], slice(variant, None, variants)) for variant in range(variants)}
     store.write_pictures(Path(output), "channels", starts, passport)
 
 
-def unit_start(shard: ChannelsShard, channel: int, variant: int = 0) -> UnitStart:
+def unit_start(shard: ChannelsShard, channel: int, variant: int = 0, priors: Priors | None = None) -> UnitStart:
     """One picture of a channel to make, its seeds by the unit and the variant alone."""
     names = (shard.model.id, shard.layer, channel, "channels", *([f"variant {variant}"] if variant else []))
-    return UnitStart(channel, attempt_seeds(shard.seed, *names))
+    return UnitStart(channel, attempt_seeds(shard.seed, *names), priors=priors)
 
 
 def start_name(variant: int) -> str:
     """ "noise", and for further variants "noise-2", "noise-3", ..."""
     return f"{START}-{variant + 1}" if variant else START
-
-
-def every(pictures: Pictures, variants: int, variant: int) -> Pictures:
-    """One variant of each unit."""
-    own = {name: getattr(pictures, name)[variant::variants] for name in PER_UNIT}
-    return dataclasses.replace(pictures, **own)
 
 
 def open_layers(shard, census: Path) -> tuple[models.Network, list[LayerSpec]]:

@@ -72,8 +72,10 @@ def text_of(dataset: h5py.Dataset) -> str | list:
 
 
 def put_fields(group: h5py.Group, content) -> None:
-    """Add every field of a dataclass of arrays, numbers and texts."""
+    """Add every field of a dataclass of arrays, numbers and texts that is not None."""
     for name, values in fields_of(content).items():
+        if values is None:
+            continue
         is_text = isinstance(values, str) or (isinstance(values, list) and all(isinstance(v, str) for v in values))
         (put_text if is_text else put)(group, name, values)
 
@@ -85,7 +87,7 @@ def fields_of(content) -> dict[str, np.ndarray]:
 
 def read_fields(kind: type, group: h5py.Group):
     """The object of class `kind` that put_fields added."""
-    datasets = {field.name: group[field.name] for field in dataclasses.fields(kind)}
+    datasets = {field.name: group[field.name] for field in dataclasses.fields(kind) if field.name in group}
     return kind(**{name: text_of(found) if found.dtype == TEXT else found[()] for name, found in datasets.items()})
 
 

@@ -1,16 +1,20 @@
 """Parameterisations: what the optimiser changes (`values`), as pictures and as the model sees them.
 
-Both hold a leaf tensor with the units of a batch along its first axis and never mix them:
+All hold a leaf tensor with the units of a batch along its first axis and never mix them:
 `pictures()` is (B, 3, H, W), nominally in 0..1; `seen()` is the model's normalised input (B, C, H, W).
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
+from konvolut.errors import UserError
 from konvolut.models import Network, denormalise, normalise
+from konvolut.priors import root
 from konvolut.recipes import Recipe
+from konvolut.results import Priors
 
 Size = tuple[int, int]  # height, width
 
@@ -67,6 +71,48 @@ class Fourier:
         return torch.sigmoid(planes.movedim(1, 3) @ self.colours.T).movedim(3, 1)
 
 
+class Maco:
+    """Phases alone: picture = sigmoid(standardised(colours · irfft2(magnitude · e^(i values)))), magnitude and colours
+    measured on photographs (Fel et al. 2023, arXiv 2306.06805).
+
+    `values` is (B, 3, H, W // 2 + 1); `transparency` (B, H, W) adds up |d objective / d picture|, its mean over
+    colours, whenever a gradient passes: how much each place mattered.
+    """
+
+    def __init__(self, network: Network, values: Tensor, size: Size, priors: Priors) -> None:
+        self.network, self.size = network, size
+        self.values = values.requires_grad_()
+        self.magnitude = fitted_magnitude(torch.from_numpy(priors.magnitude), size).to(values.device)
+        self.colours = torch.from_numpy(root(priors.covariance)).float().to(values.device)
+        self.transparency = torch.zeros(len(values), *size, device=values.device)
+
+    def seen(self, size: Size | None = None) -> Tensor:
+        return normalise(self.network, self.pictures())
+
+    def pictures(self, size: Size | None = None) -> Tensor:
+        planes = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.values), self.values), s=self.size)
+        linear = (planes.movedim(1, 3) @ self.colours.T).flatten(1)
+        linear = (linear - linear.mean(dim=1, keepdim=True)) / linear.std(dim=1, keepdim=True)
+        pictures = torch.sigmoid(linear).unflatten(1, (*self.size, -1)).movedim(3, 1)
+        if pictures.requires_grad:
+            pictures.register_hook(self._note)
+        return pictures
+
+    def _note(self, gradient: Tensor) -> None:
+        self.transparency += gradient.abs().mean(dim=1)
+
+
+def fitted_magnitude(magnitude: Tensor, size: Size) -> Tensor:
+    """(C, H, W // 2 + 1): the part of a square picture's magnitude (C, S, S // 2 + 1) that a picture of `size` has."""
+    side = magnitude.shape[1]
+    if max(size) > side:
+        raise UserError(f"priors of {side} px are too small for pictures of {max(size)} px")
+    if size == (side, side):
+        return magnitude
+    low = lowest(magnitude[None, ..., None], size)[0, ..., 0]
+    return low * (size[0] * size[1] / side**2)
+
+
 def lowest(spectrum: Tensor, size: Size) -> Tensor:
     """(B, 3, h, w // 2 + 1, 2): the part of (B, 3, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
     rows = torch.fft.fftfreq(size[0], 1 / size[0]).round().long()
@@ -95,9 +141,14 @@ def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
 
 
 def start_noise(
-    recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size
-) -> Pixels | Fourier:
+    recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size, priors: Priors | None = None
+) -> Pixels | Fourier | Maco:
     """The recipe's parameterisation at random starts, one generator per unit, drawn on the CPU for all devices."""
+    if recipe.parameterisation == "maco":
+        if priors is None:
+            raise UserError(f"recipe {recipe.name!r} needs priors: what photographs have in common")
+        phases = [torch.rand(3, size[0], size[1] // 2 + 1, generator=generator) for generator in generators]
+        return Maco(network, (torch.stack(phases) * 2 - 1).mul(math.pi).to(network.device), size, priors)
     if recipe.parameterisation == "pixels":
         noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
         return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))

@@ -2,10 +2,11 @@
 
 Sources: `lab` is the lab notebook on DeepDream (plain pixels; grey noise or a photograph); `lucid` is
 tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transforms) with the 128 steps of lucid's batch
-recipe, `diversity` its four pictures of a channel that differ. `konvolut` is our own, found by looking at
-tf_efficientnet_lite0: more decay with frequency and larger moves against noise and grey; pictures that wrap around (no
-borders); small ones for layers that see little (they are looked at magnified); half the steps at 128 px for layers that
-see everything (large shapes first); `peaks`, not the mean. `konvolut-dream` does the same to a photograph, more gently.
+recipe, `diversity` its four pictures of a channel that differ; `maco` is Fel et al. 2023 (arXiv 2306.06805), for GPUs.
+`konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves against
+noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked at
+magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
+`konvolut-dream` does the same to a photograph, more gently.
 """
 
 import dataclasses
@@ -24,11 +25,13 @@ class Recipe:
     `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
     covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
     `variants` the pictures of one unit, made beside one another with different starts;
-    `transforms` (name, amount) in the order of application, see transforms.py.
+    `crops` random parts of the picture that the model sees per step, smaller and smaller (0: the whole picture once),
+    and `noise` the deviation of the noise on them, of the normalised input; they take the place of `transforms`,
+    pairs (name, amount) in the order of application, see transforms.py.
     """
 
     name: str
-    parameterisation: str = "fourier"  # pixels | fourier
+    parameterisation: str = "fourier"  # pixels | fourier | maco
     objective: Objective = (("mean", 1.0),)  # terms and weights, see terms.py
     optimiser: str = "adam"  # sgd | adam | nadam
     learning_rate: float = 0.05
@@ -43,6 +46,8 @@ class Recipe:
     decay: float = 1.0
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
+    crops: int = 0
+    noise: float = 0.0
     variants: int = 1
     units_per_batch: int = 8
     retries: int = 3
@@ -68,6 +73,18 @@ BUILT_IN = {
             keep_every=50,
         ),
         Recipe("lucid", transforms=LUCID_TRANSFORMS),
+        Recipe(
+            "maco",
+            parameterisation="maco",
+            optimiser="nadam",
+            learning_rate=1.0,
+            steps=256,
+            keep_every=64,
+            size_px=512,
+            crops=32,
+            noise=0.08,
+            units_per_batch=1,
+        ),
         Recipe(
             "diversity",
             objective=(("mean", 1.0), ("similarity", -100.0)),

@@ -16,6 +16,16 @@ class Pictures:
     curve: np.ndarray
     activation: np.ndarray
     attempt: np.ndarray
+    transparency: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Priors:
+    """What photographs have in common; fields as drawn under priors.h5."""
+
+    magnitude: np.ndarray
+    covariance: np.ndarray
+    mean: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

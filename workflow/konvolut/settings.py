@@ -153,6 +153,10 @@ def _check_across(settings: Settings) -> Settings:
         )
     if settings.dreams.recipe.variants > 1:
         raise UserError("config: dreams.variants must be 1: a photograph dreams once per channel")
+    if settings.dreams.recipe.parameterisation == "maco":
+        raise UserError(
+            "config: dreams.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
+        )
     for name in SECTIONS:
         section = getattr(settings, name)
         for key in ("images", "feature_maps"):

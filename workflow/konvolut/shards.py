@@ -52,6 +52,14 @@ class ChannelsShard:
 
 
 @dataclasses.dataclass(frozen=True)
+class PriorsShard:
+    """What all photographs have in common, as pictures of a side."""
+
+    photographs: tuple[Photograph, ...]
+    side_px: int
+
+
+@dataclasses.dataclass(frozen=True)
 class DreamsShard:
     """Dreams of every photograph for some channels of one layer."""
 

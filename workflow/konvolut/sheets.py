@@ -40,7 +40,7 @@ RESERVED = {
     "data",
     "plan",
 }
-RESERVED |= {"readme", "benchmarks", "results", "con", "prn", "aux", "nul"}
+RESERVED |= {"readme", "priors", "benchmarks", "results", "con", "prn", "aux", "nul"}
 RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 # What models.build says itself, from the columns timm_name and weights.
 OPTIONS_OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}

@@ -27,7 +27,13 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── curve               (n, steps + 1) float32  the objective before each step and at the end
         ├── activation          (n, 4) float32 of the finished 8-bit picture: clean mean, clean max, mean and max under
         │                                      held-out transforms (medians)
-        └── attempt             (n,) int32     0, or how many retries of the ladder it took
+        ├── attempt             (n,) int32     0, or how many retries of the ladder it took
+        └── transparency        (n, H, W) float32  recipe maco alone: sum over the steps of |d objective / d picture|
+
+    results/priors.h5                                          kind = priors, for the recipe maco
+    ├── magnitude               (C, S, S // 2 + 1) float32     mean |rfft2| of the photographs' independent colours
+    ├── covariance              (C, C) float32                 of the colours in 0..1
+    └── mean                    (C,) float32
 
     results/{model}/saliency/{first}-{last}.h5                 kind = saliency, one row per photograph
     ├── image                   (n,) str
@@ -89,7 +95,7 @@ from pathlib import Path
 import numpy as np
 
 from konvolut.hdf5 import compressed, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
-from konvolut.results import Activations, Examples, LayerActivations, LayerExamples, Pictures, Saliency
+from konvolut.results import Activations, Examples, LayerActivations, LayerExamples, Pictures, Priors, Saliency
 
 # Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
 # below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
@@ -102,13 +108,26 @@ def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], pass
         for start, content in pictures.items():
             group = file.create_group(f"pictures/{start}")
             for name, values in fields_of(content).items():
-                put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
+                if values is not None:
+                    put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
 
 
 def read_pictures(path: Path) -> dict[str, Pictures]:
     """Read what write_pictures wrote; raises UserError for a file that is none of ours."""
     with open_file(path) as file:
         return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
+
+
+def write_priors(path: Path, priors: Priors, passport: dict) -> None:
+    """Write what photographs have in common."""
+    with new_file(path, "priors", passport) as file:
+        put_fields(file, priors)
+
+
+def read_priors(path: Path) -> Priors:
+    """Read what write_priors wrote."""
+    with open_file(path) as file:
+        return read_fields(Priors, file)
 
 
 def write_activations(path: Path, activations: Activations, passport: dict, compression: str) -> None:

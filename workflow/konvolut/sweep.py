@@ -85,6 +85,15 @@ class Sweep:
         shown = self.settings.examples.top
         return shards.to_json(shards.AtlasShard(photographs, self.settings.atlas, shown, again))
 
+    def priors(self, wildcards) -> list[str]:
+        """The file of priors where the channels' recipe needs it."""
+        return ["results/priors.h5"] if self.settings.channels.recipe.parameterisation == "maco" else []
+
+    def told_priors(self, wildcards) -> str:
+        """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
+        photographs = tuple(self._photographs("priors", wildcards))
+        return shards.to_json(shards.PriorsShard(photographs, self.settings.channels.recipe.size_px))
+
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""
         return functools.partial(self._told, technique)

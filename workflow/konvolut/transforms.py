@@ -17,6 +17,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SCALE_STEP = 0.02
+# MaCo: the mean side of its crops falls from half the picture to a twentieth, with this deviation; the least is ours.
+FIRST_CROP, LAST_CROP, CROP_STD, LEAST_CROP = 0.5, 0.05, 0.05, 0.05
 # Numbers drawn for each transform, whether it needs them or not: a recipe's draws then never depend on one another.
 DRAWS = 2
 
@@ -28,6 +30,35 @@ def draw(transforms: Sequence[tuple[str, float]], count: int, generator: torch.G
     for index, (name, amount) in enumerate(transforms):
         product = product @ MATRICES[name](uniform[:, index], amount)
     return product[:, :2].float()
+
+
+def draw_crops(steps: int, crops: int, generator: torch.Generator, side_px: tuple[int, int]) -> Tensor:
+    """(steps, crops, 2, 3): matrices that show square parts of a picture of the side `side_px[0]` to a model that sees
+    `side_px[1]`, smaller from step to step (MaCo)."""
+    means = torch.linspace(FIRST_CROP, LAST_CROP, steps, dtype=torch.float64)[:, None]
+    drawn = torch.randn(steps, crops, generator=generator, dtype=torch.float64)
+    share = (means + CROP_STD * drawn).clamp(LEAST_CROP, 1)
+    uniform = torch.rand(steps, crops, 2, generator=generator, dtype=torch.float64)
+    matrix = _identity(share.flatten()).unflatten(0, (steps, crops))
+    matrix[..., 0, 0] = matrix[..., 1, 1] = share * side_px[0] / side_px[1]
+    matrix[..., :2, 2] = (uniform - 0.5) * (1 - share[..., None]) * side_px[0]
+    return matrix[..., :2, :].float()
+
+
+class Crops:
+    """Square parts of pictures, other ones in each step, with noise on them (MaCo); random numbers by the unit."""
+
+    def __init__(self, matrices: Tensor, side_px: int, noise: float, generators: Sequence[torch.Generator]) -> None:
+        """`matrices` (steps, B, crops, 2, 3) of draw_crops; the model sees (side_px, side_px)."""
+        self.matrices, self.size, self.noise, self.generators = matrices, (side_px, side_px), noise, generators
+
+    def of(self, pictures: Tensor, step: int) -> Tensor:
+        """(B · crops, C, h, w) of normalised pictures (B, C, H, W), those of one picture beside one another."""
+        matrices = self.matrices[step]
+        views = warp(pictures.repeat_interleave(matrices.shape[1], 0), matrices.flatten(0, 1), self.size)
+        shape = (matrices.shape[1], *views.shape[1:])
+        noise = torch.cat([torch.randn(shape, generator=generator) for generator in self.generators])
+        return views + self.noise * noise.to(views.device)
 
 
 def view_size(size: tuple[int, int], transforms: Sequence[tuple[str, float]]) -> tuple[int, int]:

@@ -1,5 +1,5 @@
 """
-INPUTS:  the census and the identity of a model
+INPUTS:  the census and the identity of a model; for the recipe maco what photographs have in common
 OUTPUTS: for each channel the picture that excites it, from noise, with intermediates and the curve of the objective
 """
 
@@ -9,6 +9,7 @@ rule channels:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
+        priors=sweep.priors,
     output:
         "results/{model}/channels/{layer}/{first}-{last}.h5",
     log:

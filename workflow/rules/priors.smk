@@ -1,0 +1,23 @@
+"""
+INPUTS:  the photographs
+OUTPUTS: the strength of each wave and the covariance of the colours of photographs, for the recipe `maco`
+"""
+
+
+rule priors:
+    input:
+        photographs=sweep.photographs("priors"),
+    output:
+        "results/priors.h5",
+    log:
+        "results/logs/priors.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        shard=sweep.told_priors,
+        code=code_digest("priors"),
+    script:
+        "../../scripts/priors.py"
