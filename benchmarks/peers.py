@@ -41,12 +41,12 @@ SOURCES = {
 }
 # A tenth, a third and nearly all of lite0's work; a thirtieth, nearly half and all of ResNet-50's.
 LAYERS = {"lite0": ("blocks.1.0.conv_dw", "blocks.3.0", "blocks.6"), "resnet50": ("layer1.0.conv1", "layer2", "layer4")}
-OURS = ("konvolut", "bare")
+OURS = ("konvolut", "bare", "lucid")
 # Steps of the short and the long run of each contender; horama looks at six crops in each.
 STEPS = {"konvolut": (2, 8), "bare": (1, 5), "lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
 LUCENT_STEPS = 128
 QUALITY_LAYER, QUALITY_CHANNELS = "blocks.3.0", 8
-OUR_STEPS = (12, 16, 24, 32, 48, 96)
+OUR_STEPS = {"lucid": (48, 64, 96, 128), "konvolut": (24, 48, 96, 128, 160)}
 
 
 def open_process(keep_blocks: bool) -> ProcessPoolExecutor:
@@ -158,22 +158,24 @@ def health(subject: Subject, numbers: list[int], pictures: np.ndarray) -> tuple[
 
 
 def paint(name: str, steps: int) -> tuple[float, float, float]:
-    """Clean score, held-out score and CPU seconds of the quality layer's first units, painted by lucent or us."""
+    """Clean score, held-out score and CPU seconds of the quality layer's first units, by lucent or a recipe of ours."""
     subject, numbers, made = subject_of("lite0", QUALITY_LAYER), list(range(QUALITY_CHANNELS)), []
-    recipe = named("konvolut", keep_every=0)
-    side = channels.side_px(subject.lean, subject.layer, recipe)
-    recipe = dataclasses.replace(recipe, steps=steps, coarse_steps=steps * recipe.coarse_steps // recipe.steps)
     if name == "lucent":
         spent = cpu_seconds(lambda: made.append(contenders.lucent(subject, numbers, steps, PX)))
     else:
+        recipe = named(name, keep_every=0)
+        side = channels.side_px(subject.lean, subject.layer, recipe)
+        recipe = dataclasses.replace(recipe, steps=steps, coarse_steps=steps * recipe.coarse_steps // recipe.steps)
+        recipe = channels.fitting(recipe, subject.lean, subject.layer, (side, side))
         spent = cpu_seconds(lambda: made.append(contenders.konvolut(subject, numbers, recipe, side)))
     return *health(subject, numbers, made[0]), spent
 
 
 def print_quality(processes: dict[bool, ProcessPoolExecutor]) -> None:
-    """The scores of lucent's pictures and of ours after more and more steps."""
+    """The scores of lucent's pictures and of two recipes of ours after more and more steps."""
     print(f"\nlite0 {QUALITY_LAYER}, {QUALITY_CHANNELS} channels\n{'':26}clean  held-out     CPU")
-    for name, steps in (("lucent", LUCENT_STEPS), *(("konvolut", steps) for steps in OUR_STEPS)):
+    runs = [("lucent", LUCENT_STEPS), *((name, steps) for name, all_steps in OUR_STEPS.items() for steps in all_steps)]
+    for name, steps in runs:
         clean, moved, spent = processes[name in OURS].submit(paint, name, steps).result()
         print(f"{f'{name}, {steps} steps':26}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
 
