@@ -8,10 +8,10 @@ from konvolut import health
 
 def test_a_curve_that_ends_higher_rises():
     assert health.rises(np.linspace(-3, -2, 20))
-    assert health.rises(np.array([0.0, 1e-6, 1e-6]))
+    assert health.rises(np.array([0.0, 1e-5, 1e-5]))
 
 
-@pytest.mark.parametrize("curve", [[0.0] * 20, [5.0] * 20, [1.0, 2.0, 1.0, 0.5], [np.nan] * 3], ids=str)
+@pytest.mark.parametrize("curve", [[0.0] * 20, [5.0] * 20, [1.0, 2.0, 1.0, 0.5], [np.nan] * 3, [0.0, 2e-7]], ids=str)
 def test_a_curve_that_stays_or_falls_does_not_rise(curve):
     assert not health.rises(np.array(curve, dtype=np.float32))
 
