@@ -103,7 +103,7 @@ def _hdf5_digest(path: Path) -> str:
         digest.update(name.encode() + repr(sorted(item.attrs.items())).encode())
         if isinstance(item, h5py.Dataset):
             digest.update(str(item.dtype).encode() + str(item.shape).encode())
-            values = item[()]
+            values = np.asarray(item[()])
             digest.update(repr(values.tolist()).encode() if values.dtype == object else np.ascontiguousarray(values))
 
     with h5py.File(path) as file:
