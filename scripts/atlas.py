@@ -5,7 +5,7 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas"):
-    from konvolut import shards
+    from konvolut import shards, survey
     from konvolut.atlas import model, write
 
     shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
@@ -13,5 +13,6 @@ with job.logged(snakemake.log[0], "atlas"):
         models=tuple(Path(page).parent for page in snakemake.input.models),
         photographs=shard.photographs,
         settings=shard.settings,
+        remarks=survey.problems(survey.read_survey(snakemake.input.photographs)),
     )
     write.front_page(inputs, Path(snakemake.output.index).parent)

@@ -271,6 +271,26 @@ def test_a_mistake_gets_one_sentence_and_status_1(tmp_path, changes, sheets, sen
     assert not list((tmp_path / "results").glob("*/channels")), "nothing was computed"
 
 
+def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp_path):
+    import skimage
+
+    whole = (Path(skimage.__file__).parent / "data/coffee.png").read_bytes()
+    write_sweep(
+        tmp_path,
+        CONFIG
+        | {"layers": LAYERS[:1], "dreams": {"images": []}, "fooling": {}, "inversion": {}, "patches": {}, "atlas": {}},
+        images="id\tpath\ncut <b>\tcut.png\ncat\tpackage:skimage/data/chelsea.png\n",
+    )
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    run = snakemake(tmp_path)
+    assert run.returncode == 1
+    assert re.search(r"image 'cut <b>': .*cannot be decoded.*images_on_error: skip", run.stdout + run.stderr)
+    change(tmp_path, images_on_error="skip")
+    assert snakemake(tmp_path).returncode == 0
+    about = (tmp_path / "results/atlas/about.html").read_text()
+    assert "Left out: image &#39;cut &lt;b&gt;&#39;" in about
+
+
 def test_weights_that_do_not_fit_are_named(tmp_path):
     import torch
 

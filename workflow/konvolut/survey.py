@@ -45,6 +45,11 @@ def read_survey(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False)
 
 
+def problems(table: pd.DataFrame) -> tuple[str, ...]:
+    """A sentence for each photograph that was left out."""
+    return tuple(f"Left out: {problem}" for problem in table["problem"] if problem)
+
+
 def readable(photographs: Sequence[Photograph], table: pd.DataFrame) -> tuple[Photograph, ...]:
     """The photographs without a problem, in their order."""
     good = set(table.loc[table["problem"] == "", "key"])

@@ -87,6 +87,7 @@ rule atlas_images:
 rule atlas:
     input:
         plan="results/plan.tsv",
+        photographs="results/photographs.tsv",
         models=collect("results/atlas/{model}/index.html", model=sweep.model),
         images="results/atlas/images",
     output:
