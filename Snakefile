@@ -9,7 +9,7 @@ min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from konvolut.provenance import code_digest
-from konvolut.sweep import load_or_exit
+from konvolut.asked.sweep import load_or_exit
 
 
 configfile: "config/config.yaml"

@@ -20,12 +20,13 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 import numpy as np
 import torch
 
-from konvolut import ascent, models
-from konvolut.census import census, write_census
-from konvolut.recipes import Recipe
-from konvolut.settings import ModelSource
-from konvolut.shards import LayerSpec, layer_spec
-from konvolut.streamline import streamlined
+from konvolut.asked.recipes import Recipe
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import LayerSpec, layer_spec
+from konvolut.network import models
+from konvolut.network.census import census, write_census
+from konvolut.network.streamline import streamlined
+from konvolut.pictures import ascent
 
 ROOT = Path(__file__).parents[1]
 PEERS_VENV = ROOT / ".venv-peers"

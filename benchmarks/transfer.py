@@ -14,9 +14,10 @@ import numpy as np
 import peers
 import torch
 
-from konvolut import images, models
-from konvolut.recipes import named
-from konvolut.settings import ModelSource
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.network import models
+from konvolut.pictures import images
 
 CLASSES = 1000
 RECOGNISERS = {

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"activations {snakemake.wildcards.model}", snakemake.threads) as progress:
-    from konvolut import activations, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import activations
 
     shard = shards.from_json(shards.ActivationsShard, snakemake.params.shard)
     activations.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

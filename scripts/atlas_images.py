@@ -5,7 +5,7 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas images"):
-    from konvolut import shards
+    from konvolut.asked import shards
     from konvolut.atlas import model, write
 
     OWN = ("activations", "saliency", "patches", "fooling")

@@ -5,7 +5,7 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model}"):
-    from konvolut import shards
+    from konvolut.asked import shards
     from konvolut.atlas import model, write
 
     shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)

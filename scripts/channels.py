@@ -4,7 +4,8 @@ from konvolut import job
 
 what = f"channels {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
-    from konvolut import channels, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import channels
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)
     priors = next(iter(snakemake.input.priors), None)

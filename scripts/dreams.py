@@ -4,7 +4,8 @@ from konvolut import job
 
 what = f"dreams {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
-    from konvolut import dreams, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import dreams
 
     shard = shards.from_json(shards.DreamsShard, snakemake.params.shard)
     dreams.render(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"examples {snakemake.wildcards.model}"):
-    from konvolut import examples, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import examples
 
     shard = shards.from_json(shards.ExamplesShard, snakemake.params.shard)
     examples.reduce(shard, snakemake.input.layers, snakemake.input.activations, snakemake.output[0])

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"fooling {snakemake.wildcards.model}", snakemake.threads) as progress:
-    from konvolut import fooling, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import fooling
 
     shard = shards.from_json(shards.FoolingShard, snakemake.params.shard)
     fooling.compute(shard, snakemake.output[0], progress)

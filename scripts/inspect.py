@@ -3,6 +3,6 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"inspect {snakemake.wildcards.model}", snakemake.threads):
-    from konvolut import inspection
+    from konvolut.network import inspection
 
     inspection.inspect(snakemake.params.model, layers=snakemake.output.layers, identity=snakemake.output.identity)

@@ -4,7 +4,8 @@ from konvolut import job
 
 what = f"inversion {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
-    from konvolut import inversion, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import inversion
 
     shard = shards.from_json(shards.InversionShard, snakemake.params.shard)
     inversion.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

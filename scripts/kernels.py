@@ -3,6 +3,7 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"kernels {snakemake.wildcards.model}", snakemake.threads):
-    from konvolut import kernels, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import kernels
 
     kernels.compute(shards.from_json(shards.KernelsShard, snakemake.params.shard), snakemake.output[0])

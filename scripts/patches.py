@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"patches {snakemake.wildcards.model}", snakemake.threads) as progress:
-    from konvolut import patches, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import patches
 
     shard = shards.from_json(shards.PatchesShard, snakemake.params.shard)
     patches.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -3,6 +3,6 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], "plan") as progress:
-    from konvolut import plan
+    from konvolut.asked import plan
 
     plan.write_plan(snakemake.params.settings, snakemake.input.layers, *snakemake.output, progress.say)

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], "priors", snakemake.threads) as progress:
-    from konvolut import priors, shards
+    from konvolut.asked import shards
+    from konvolut.pictures import priors
 
     shard = shards.from_json(shards.PriorsShard, snakemake.params.shard)
     priors.write(shard, snakemake.output[0], progress)

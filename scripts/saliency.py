@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"saliency {snakemake.wildcards.model}", snakemake.threads) as progress:
-    from konvolut import saliency, shards
+    from konvolut.asked import shards
+    from konvolut.techniques import saliency
 
     shard = shards.from_json(shards.SaliencyShard, snakemake.params.shard)
     saliency.compute(shard, snakemake.input.layers, snakemake.output[0], progress)

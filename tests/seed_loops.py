@@ -5,9 +5,9 @@ import functools
 import numpy as np
 import torch
 
-from konvolut import models
-from konvolut.settings import ModelSource
-from konvolut.shards import LayerSpec
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import LayerSpec
+from konvolut.network import models
 
 STEPS = 20  # of which curves and pictures are compared
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import skimage
 
-from konvolut import images, results, store
+from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 from konvolut.atlas.write import front_page, image_pages, layer_pages, model_page
-from konvolut.settings import AtlasSettings, Photograph
+from konvolut.pictures import images
+from konvolut.results import contents, store
 
 SKIMAGE = Path(skimage.__file__).parent / "data"
 CLASSES = ("tabby cat", "space shuttle", "espresso", "brass", "web site", "<b>nematode</b>")
@@ -207,16 +208,16 @@ class Results:
         one, places = np.ones(1, np.float32), np.array([[0, 0], [20, 8], [8, 30]], np.int32)
         drop = np.array([0.1, 0.3, -0.2], np.float32)
         found = {
-            "patches": results.Patches(seen, 3, CLASSES[5], 0.6, 24, places, drop, np.array([1, 0], np.int32)),
-            "fooling": results.Fooling(
+            "patches": contents.Patches(seen, 3, CLASSES[5], 0.6, 24, places, drop, np.array([1, 0], np.int32)),
+            "fooling": contents.Fooling(
                 *(seen, 3, "cat", np.array([7], np.int32), [CLASSES[5]], seen[None] // 2, 0.9 * one, 0.01 * one),
                 *(np.array([18], np.int32), 6 * one, 0.1 * one, np.ones((1, 19), np.float32)),
             ),
-            "inversion": results.Inversion(seen, seen // 2, 0.25, np.ones(4, np.float32)),
+            "inversion": contents.Inversion(seen, seen // 2, 0.25, np.ones(4, np.float32)),
         }
         for kind, content in found.items():
             store.write_named(self.folder / f"{kind}.h5", kind, {self.photos[0].key: content}, PASSPORT)
-        kernels = {"conv_stem": results.Kernels(self.rng.normal(0, 1, (32, 3, 3, 3)))}
+        kernels = {"conv_stem": contents.Kernels(self.rng.normal(0, 1, (32, 3, 3, 3)))}
         store.write_named(self.folder / "kernels.h5", "kernels", kernels, PASSPORT)
 
     def _write_pictures(self, layer: str, pictured: list[int]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:

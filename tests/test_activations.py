@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut import activations, census, images, models, photographs, shards, store
-from konvolut.sheets import ModelSource, Photograph
+from konvolut.asked import shards
+from konvolut.asked.sheets import ModelSource, Photograph
+from konvolut.network import census, models, photographs
+from konvolut.pictures import images
+from konvolut.results import store
+from konvolut.techniques import activations
 
 SOURCE = ModelSource(id="m", key="m", timm_name="test_resnet", weights="random:0")
 # bn2 is changed in place by the activation after it: what is stored must be bn2's own output.

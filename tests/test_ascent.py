@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import ascent, models, transforms
-from konvolut.recipes import BUILT_IN, named
-from konvolut.settings import ModelSource
-from konvolut.shards import LayerSpec
-from konvolut.streamline import streamlined
+from konvolut.asked.recipes import BUILT_IN, named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import LayerSpec
+from konvolut.network import models
+from konvolut.network.streamline import streamlined
+from konvolut.pictures import ascent, transforms
 
 LAYER = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5)
 

@@ -10,12 +10,12 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from konvolut import images
+from konvolut.asked.plan import parse_channels
+from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import assets, model, pages, plates, write
 from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
-from konvolut.plan import parse_channels
-from konvolut.settings import AtlasSettings
+from konvolut.pictures import images
 from synthetic_results import Results, photographs, small_atlas, write_atlas
 
 KILOBYTE = 1024

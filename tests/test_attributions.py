@@ -9,10 +9,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from konvolut import attributions, models, refusals, saliency, settings
-from konvolut.attributions import Question
-from konvolut.census import census
-from konvolut.settings import ModelSource
+from konvolut.asked import settings
+from konvolut.asked.settings import ModelSource
+from konvolut.network import models
+from konvolut.network.census import census
+from konvolut.techniques import attributions, refusals, saliency
+from konvolut.techniques.attributions import Question
 
 TARGETS = torch.tensor([3, 700])
 

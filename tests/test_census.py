@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import census, models, record, shards
-from konvolut.layouts import Layouts
-from konvolut.sheets import ModelSource
+from konvolut.asked import shards
+from konvolut.asked.sheets import ModelSource
+from konvolut.network import census, models, record
+from konvolut.network.layouts import Layouts
 
 # One small member of each kind: plain, channels last, gated, tokens, windows, token mixing, grey, reused modules.
 NETWORKS = {

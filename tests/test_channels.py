@@ -6,10 +6,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from konvolut import channels, models, provenance, store
-from konvolut.recipes import named
-from konvolut.settings import ModelSource
-from konvolut.shards import ChannelsShard, LayerSpec
+from konvolut import provenance
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import ChannelsShard, LayerSpec
+from konvolut.network import models
+from konvolut.results import store
+from konvolut.techniques import channels
 
 TINY = ModelSource("tiny/1", "tiny-1", "test_efficientnet", "random:1")
 TRANSFORMER = ModelSource("vit", "vit", "test_vit", "random:1")

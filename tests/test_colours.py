@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from konvolut import colours
+from konvolut.pictures import colours
 
 
 @pytest.fixture

@@ -105,13 +105,14 @@ def test_a_page_opens_without_an_error_or_a_missing_picture(checkout, path):
         page = browser.new_page()
         page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url))
+        page.on("requestfailed", lambda request: complaints.append(f"{request.failure} {request.url}"))
         page.on("requestfinished", lambda request: pictures.add(request.url) if ".webp" in request.url else None)
         page.goto(f"{(checkout / 'results/atlas').as_uri()}/{path}")
         page.evaluate("for (const image of document.images) image.loading = 'eager'")
         page.wait_for_load_state("networkidle")
         broken = page.evaluate("[...document.images].filter(i => i.src && !i.naturalWidth).map(i => i.src)")
         browser.close()
-    assert complaints == []
+    # Closing the browser aborts what it still waited for, such as the icon: that file is not missing.
+    assert [complaint for complaint in complaints if not complaint.startswith("net::ERR_ABORTED")] == []
     assert broken == []
     assert pictures or path == "about.html"

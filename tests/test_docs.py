@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from konvolut import kinds, settings, sheets
-from konvolut.recipes import Recipe
+from konvolut.asked import kinds, settings, sheets
+from konvolut.asked.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "config" / "README.md").read_text(encoding="utf-8")

@@ -6,11 +6,14 @@ import dataclasses
 import numpy as np
 import pytest
 
-from konvolut import dreams, images, models, store
-from konvolut.photographs import at_own_aspect
-from konvolut.recipes import named
-from konvolut.settings import ModelSource, Photograph
-from konvolut.shards import DreamsShard, LayerSpec
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource, Photograph
+from konvolut.asked.shards import DreamsShard, LayerSpec
+from konvolut.network import models
+from konvolut.network.photographs import at_own_aspect
+from konvolut.pictures import images
+from konvolut.results import store
+from konvolut.techniques import dreams
 
 TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 TRANSFORMER = ModelSource("vit", "vit", "test_vit", "random:1")

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from konvolut import examples, shards, store
-from konvolut.sheets import ModelSource
+from konvolut.asked import shards
+from konvolut.asked.sheets import ModelSource
+from konvolut.results import store
+from konvolut.techniques import examples
 
 KEEP = 6
 SHARDS = (4, 1, 9, 5)

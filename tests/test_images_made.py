@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from konvolut import images
 from konvolut.errors import UserError
+from konvolut.pictures import images
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ FITS = [
 
 @pytest.mark.parametrize(("photo_hw", "size_hw", "crop_pct", "interpolation", "crop_mode"), FITS)
 def test_fit_is_bit_identical_to_timms_evaluation_transform(rng, photo_hw, size_hw, crop_pct, interpolation, crop_mode):
-    from konvolut import models  # its door to timm; torch takes seconds, which the other tests need not spend
+    from konvolut.network import models  # its door to timm; torch takes seconds, which the other tests need not spend
 
     photo = rng.integers(0, 256, (*photo_hw, 3), dtype=np.uint8)
     options = {"crop_pct": crop_pct, "interpolation": interpolation, "crop_mode": crop_mode}

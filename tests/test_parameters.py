@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import parameters
-from konvolut.models import DataConfig, Network
-from konvolut.recipes import named
+from konvolut.asked.recipes import named
+from konvolut.network.models import DataConfig, Network
+from konvolut.pictures import parameters
 
 ODD_AND_EVEN = [(7, 9), (8, 6), (5, 8), (6, 7), (1, 4)]
 LUCID = named("lucid")

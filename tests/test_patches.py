@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut import images, models, patches, results, store
-from konvolut.census import census, write_census
-from konvolut.settings import ModelSource, Photograph
-from konvolut.shards import PatchesShard
+from konvolut.asked.settings import ModelSource, Photograph
+from konvolut.asked.shards import PatchesShard
+from konvolut.network import models
+from konvolut.network.census import census, write_census
+from konvolut.pictures import images
+from konvolut.results import contents, store
+from konvolut.techniques import patches
 
 TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 
@@ -82,13 +85,15 @@ def test_the_file_holds_each_photograph_at_its_own_aspect(network, tmp_path):
     shard = PatchesShard(TINY, tuple(photographs), 0.5, 0.25, 4, 96, "cpu")
     told = []
     patches.compute(shard, tmp_path / "layers.csv", tmp_path / "a.h5", lambda *numbers: told.append(numbers))
-    found = store.read_named(tmp_path / "a.h5", results.Patches)
+    found = store.read_named(tmp_path / "a.h5", contents.Patches)
     assert found["wide"].picture.shape == (48, 96, 3)
     assert found["tall"].picture.shape == (96, 36, 3)
     assert found["wide"].best.shape == (4,)
     assert told == [(1, 2), (2, 2)]
     alone = dataclasses.replace(shard, photographs=(photographs[1],))
     patches.compute(alone, tmp_path / "layers.csv", tmp_path / "b.h5", print)
-    np.testing.assert_array_equal(store.read_named(tmp_path / "b.h5", results.Patches)["tall"].drop, found["tall"].drop)
+    np.testing.assert_array_equal(
+        store.read_named(tmp_path / "b.h5", contents.Patches)["tall"].drop, found["tall"].drop
+    )
     passport = store.read_passport(tmp_path / "a.h5")
     assert (passport["technique"], passport["patch"]) == ("patches", 0.5)

@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from konvolut import plan, settings, shards
+from konvolut.asked import plan, settings, shards
+from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
-from konvolut.settings import Channels
 
 ROOT = Path(__file__).parents[1]
 

@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import ascent, images, parameters, priors, store, transforms
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import Photograph
+from konvolut.asked.shards import LayerSpec, PriorsShard
 from konvolut.errors import UserError
-from konvolut.models import DataConfig, Network
-from konvolut.recipes import named
-from konvolut.settings import Photograph
-from konvolut.shards import LayerSpec, PriorsShard
+from konvolut.network.models import DataConfig, Network
+from konvolut.pictures import ascent, images, parameters, priors, transforms
+from konvolut.results import store
 
 SIDE = 16
 MACO = named("maco", steps=6, keep_every=3, size_px=SIDE, crops=3, retries=0)

@@ -48,8 +48,9 @@ def test_the_packages_for_slurm_are_the_tested_ones():
 
 def test_the_tree_names_every_module_rule_and_script():
     tree = README.split("## The tree")[1]
-    files = [*(ROOT / "workflow/konvolut").glob("*.py"), *(ROOT / "workflow/konvolut/atlas").glob("*.py")]
-    assert sorted(path.name for path in files if path.name != "__init__.py" and path.name not in tree) == []
+    files = [path for path in (ROOT / "workflow/konvolut").rglob("*.py") if path.name != "__init__.py"]
+    assert sorted(path.name for path in files if path.name not in tree) == []
+    assert sorted(path.parent.name for path in files if f"{path.parent.name}/" not in tree) == []
 
 
 def test_nothing_is_left_to_fill_in():

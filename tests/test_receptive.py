@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import census, models, receptive, record
-from konvolut.fields import WHOLE, Span
+from konvolut.network import census, models, receptive, record
+from konvolut.network.fields import WHOLE, Span
 
 # Random inputs and random cotangents per cell: enough that no pixel of a field stays at gradient zero by chance
 # (a max pool hands the gradient of one random input to one pixel of its window only).

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from konvolut import recipes
+from konvolut.asked import recipes
 from konvolut.errors import UserError
 
 

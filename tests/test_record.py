@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import record
 from konvolut.errors import UserError
+from konvolut.network import record
 
 
 class Plain(nn.Module):

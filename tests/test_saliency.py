@@ -6,9 +6,13 @@ import torch
 from captum.attr import Saliency
 from torch import nn
 
-from konvolut import attributions, census, classes, images, models, saliency, shards, store
+from konvolut.asked import shards
+from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.sheets import ModelSource, Photograph
+from konvolut.network import census, classes, models
+from konvolut.pictures import images
+from konvolut.results import store
+from konvolut.techniques import attributions, saliency
 
 
 def source(timm_name: str = "test_resnet", **options) -> ModelSource:

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import scores, transforms
-from konvolut.models import DataConfig, Network
+from konvolut.network.models import DataConfig, Network
+from konvolut.pictures import scores, transforms
 from konvolut.provenance import unit_seed
 
 

@@ -5,11 +5,14 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import activations, ascent, attributions, kernels, record, refusals, results, saliency, store
-from konvolut.census import census
-from konvolut.recipes import named
-from konvolut.settings import ModelSource
-from konvolut.shards import KernelsShard
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import KernelsShard
+from konvolut.network import record
+from konvolut.network.census import census
+from konvolut.pictures import ascent
+from konvolut.results import contents, store
+from konvolut.techniques import activations, attributions, kernels, refusals, saliency
 from seed_loops import STEPS, alive, as_tensor, as_u8, built, hooked, layer_of, photograph
 
 
@@ -41,7 +44,7 @@ def test_feature_maps_are_those_of_the_layers_that_it_shows(vgg16, image, number
 def test_kernels_are_the_raw_weights(tmp_path, timm_name, layers):
     source = ModelSource("m", "m", timm_name, "random:0")
     kernels.compute(KernelsShard(source, layers), tmp_path / "k.h5")
-    found = store.read_named(tmp_path / "k.h5", results.Kernels)
+    found = store.read_named(tmp_path / "k.h5", contents.Kernels)
     parameters = dict(built(timm_name).module.named_parameters())
     for layer in layers:
         assert np.array_equal(found[layer].weight, parameters[f"{layer}.weight"].numpy())

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut import attributions, colours, saliency
+from konvolut.pictures import colours
+from konvolut.techniques import attributions, saliency
 from seed_loops import as_tensor, built, photograph
 
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from konvolut import attributions, saliency
+from konvolut.techniques import attributions, saliency
 from seed_loops import as_tensor, built, photograph
 
 

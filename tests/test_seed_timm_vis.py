@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut import attributions, fooling, inversion, kernels, patches, results, saliency, store
-from konvolut.record import truncated
-from konvolut.settings import ModelSource
-from konvolut.shards import FoolingShard, InversionShard, KernelsShard
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import FoolingShard, InversionShard, KernelsShard
+from konvolut.network.record import truncated
+from konvolut.results import contents, store
+from konvolut.techniques import attributions, fooling, inversion, kernels, patches, saliency
 from seed_loops import STEPS, as_tensor, as_u8, built, hooked, layer_of, photograph
 
 B0 = ModelSource("b0", "b0", "efficientnet_b0", "random:0")
@@ -20,7 +21,7 @@ def network():
 
 def test_filters_are_the_weights_of_the_named_layer(network, tmp_path):
     kernels.compute(KernelsShard(B0, ("blocks.0.0.conv_dw",)), tmp_path / "k.h5")
-    found = store.read_named(tmp_path / "k.h5", results.Kernels)["blocks.0.0.conv_dw"].weight
+    found = store.read_named(tmp_path / "k.h5", contents.Kernels)["blocks.0.0.conv_dw"].weight
     assert np.array_equal(found, dict(network.module.named_parameters())["blocks.0.0.conv_dw.weight"].numpy())
 
 

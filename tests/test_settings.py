@@ -9,9 +9,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from konvolut import recipes, settings
+from konvolut.asked import recipes, settings
+from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
-from konvolut.settings import Channels
 
 MODELS = "id\ttimm_name\tweights\ntiny\tresnet10t\trandom:0\n"
 IMAGES = "id\tpath\tlabel\ncat\tcat.png\ta cat\ndog\tdog.png\ta dog\n"
@@ -250,7 +250,7 @@ def test_what_is_no_photograph_ends_the_run_before_any_job_or_is_told(folder, co
 
 def test_settings_need_neither_torch_nor_pillow():
     """The Snakefile reads them anew for every job."""
-    root = Path(settings.__file__).parents[1]
-    code = "import sys, konvolut.settings; print([m for m in ('torch', 'timm', 'PIL') if m in sys.modules])"
+    root = Path(settings.__file__).parents[2]
+    code = "import sys, konvolut.asked.settings; print([m for m in ('torch', 'timm', 'PIL') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import channels, models, photographs, shapes
-from konvolut.recipes import named
-from konvolut.settings import ModelSource
-from konvolut.shards import LayerSpec
+from konvolut.asked.recipes import named
+from konvolut.asked.settings import ModelSource
+from konvolut.asked.shards import LayerSpec
+from konvolut.network import models, photographs, shapes
+from konvolut.techniques import channels
 
 END = LayerSpec("end", "bchw", 4, 32, 32, 4, 4, 0)
 TOKENS = LayerSpec("blocks.0", "bnc", 64, 10, 10, 16, 160, 0)

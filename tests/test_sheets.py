@@ -7,7 +7,7 @@ import re
 import pytest
 from PIL import Image
 
-from konvolut import places, sheets
+from konvolut.asked import places, sheets
 from konvolut.errors import UserError
 
 HOSTILE = [

@@ -8,8 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from konvolut import store
 from konvolut.errors import UserError
+from konvolut.results import store
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import models, streamline
-from konvolut.settings import ModelSource
+from konvolut.asked.settings import ModelSource
+from konvolut.network import models, streamline
 
 
 def network_of(module):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from konvolut import results, store
 from konvolut.atlas import tiles, trials
 from konvolut.atlas.model import ImageModel
+from konvolut.results import contents, store
 
 PASSPORT = {"konvolut": "0"}
 
@@ -67,13 +67,13 @@ def test_the_trials_of_a_photograph_are_read_and_their_pictures_written(rng, tmp
 
     corner = np.array([[0, 0], [0, 8], [8, 0]], np.int32)
     drop = np.array([0.1, -0.2, 0.3], np.float32)
-    patches = results.Patches(picture(16, 24, 3), 3, "cat", 0.5, 8, corner, drop, np.array([2, 0], np.int32))
+    patches = contents.Patches(picture(16, 24, 3), 3, "cat", 0.5, 8, corner, drop, np.array([2, 0], np.int32))
     one = np.ones(1, np.float32)
-    fooled = results.Fooling(
+    fooled = contents.Fooling(
         *(picture(16, 16, 3), 3, "cat", np.array([7], np.int32), ["<b>ship"], picture(1, 16, 16, 3)),
         *(0.9 * one, 0.1 * one, np.array([18], np.int32), 6 * one, 0.125 * one, np.ones((1, 19), np.float32)),
     )
-    knows = results.Inversion(picture(16, 16, 3), picture(16, 16, 3), 0.25, np.ones(4, np.float32))
+    knows = contents.Inversion(picture(16, 16, 3), picture(16, 16, 3), 0.25, np.ones(4, np.float32))
     for kind, content in {"patches": patches, "fooling": fooled, "inversion": knows}.items():
         store.write_named(tmp_path / f"{kind}.h5", kind, {"p": content}, PASSPORT)
     source = ImageModel(

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from konvolut import transforms
-from konvolut.recipes import LUCID_TRANSFORMS
+from konvolut.asked.recipes import LUCID_TRANSFORMS
+from konvolut.pictures import transforms
 
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 

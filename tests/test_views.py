@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut import models, views
-from konvolut.shards import LayerSpec
+from konvolut.asked.shards import LayerSpec
+from konvolut.network import models
+from konvolut.pictures import views
 
 
 class Small(nn.Module):

@@ -13,7 +13,8 @@ VERSION = "0.1.0"
 # Libraries whose version can change a picture's bytes.
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
 # Modules whose only effect on a result goes through its parameters: a changed error message there changes no picture.
-TELLERS = frozenset({"errors", "settings", "sections", "kinds", "sheets", "places", "shards", "job"})
+ASKED = ("settings", "sections", "kinds", "sheets", "places", "shards")
+TELLERS = frozenset({"errors", "job", *(f"asked.{name}" for name in ASKED)})
 
 
 def passport(**facts) -> dict:

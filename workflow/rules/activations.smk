@@ -22,6 +22,6 @@ rule activations:
         runtime=30,
     params:
         shard=sweep.told("activations"),
-        code=code_digest("activations"),
+        code=code_digest("techniques.activations"),
     script:
         "../../scripts/activations.py"

@@ -22,6 +22,6 @@ rule channels:
         runtime=60,
     params:
         shard=sweep.told("channels"),
-        code=code_digest("channels"),
+        code=code_digest("techniques.channels"),
     script:
         "../../scripts/channels.py"

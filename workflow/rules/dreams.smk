@@ -22,6 +22,6 @@ rule dreams:
         runtime=60,
     params:
         shard=sweep.told("dreams"),
-        code=code_digest("dreams"),
+        code=code_digest("techniques.dreams"),
     script:
         "../../scripts/dreams.py"

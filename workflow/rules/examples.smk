@@ -21,6 +21,6 @@ rule examples:
         runtime=30,
     params:
         shard=sweep.told("examples"),
-        code=code_digest("examples"),
+        code=code_digest("techniques.examples"),
     script:
         "../../scripts/examples.py"

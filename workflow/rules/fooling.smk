@@ -21,6 +21,6 @@ rule fooling:
         runtime=30,
     params:
         shard=sweep.told("fooling"),
-        code=code_digest("fooling"),
+        code=code_digest("techniques.fooling"),
     script:
         "../../scripts/fooling.py"

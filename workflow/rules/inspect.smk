@@ -20,6 +20,6 @@ rule inspect:
         runtime=30,
     params:
         model=sweep.model_json,
-        code=code_digest("inspection"),
+        code=code_digest("network.inspection"),
     script:
         "../../scripts/inspect.py"

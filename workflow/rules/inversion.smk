@@ -22,6 +22,6 @@ rule inversion:
         runtime=60,
     params:
         shard=sweep.told("inversion"),
-        code=code_digest("inversion"),
+        code=code_digest("techniques.inversion"),
     script:
         "../../scripts/inversion.py"

@@ -19,6 +19,6 @@ rule kernels:
         runtime=30,
     params:
         shard=sweep.told("kernels"),
-        code=code_digest("kernels"),
+        code=code_digest("techniques.kernels"),
     script:
         "../../scripts/kernels.py"

@@ -22,6 +22,6 @@ rule patches:
         runtime=30,
     params:
         shard=sweep.told("patches"),
-        code=code_digest("patches"),
+        code=code_digest("techniques.patches"),
     script:
         "../../scripts/patches.py"

@@ -18,6 +18,6 @@ checkpoint plan:
         "../envs/konvolut.yaml"
     params:
         settings=sweep.settings_json,
-        code=code_digest("plan"),
+        code=code_digest("asked.plan"),
     script:
         "../../scripts/plan.py"

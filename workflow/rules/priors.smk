@@ -18,6 +18,6 @@ rule priors:
         runtime=30,
     params:
         shard=sweep.told_priors,
-        code=code_digest("priors"),
+        code=code_digest("pictures.priors"),
     script:
         "../../scripts/priors.py"

@@ -22,6 +22,6 @@ rule saliency:
         runtime=30,
     params:
         shard=sweep.told("saliency"),
-        code=code_digest("saliency"),
+        code=code_digest("techniques.saliency"),
     script:
         "../../scripts/saliency.py"

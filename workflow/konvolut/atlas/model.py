@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut import store
-from konvolut.settings import AtlasSettings, Photograph
+from konvolut.asked.settings import AtlasSettings, Photograph
+from konvolut.results import store
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import jinja2
 
-from konvolut import health
+from konvolut.asked.settings import Photograph
 from konvolut.atlas import plates
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
 from konvolut.atlas.units import LayerUnits, Series
+from konvolut.pictures import health
 from konvolut.provenance import VERSION
-from konvolut.settings import Photograph
 
 TEMPLATES = Path(__file__).parent / "templates"
 TECHNIQUES = {

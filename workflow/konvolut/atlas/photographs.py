@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import numpy as np
 
-from konvolut import colours, images, results, store
+from konvolut.asked.settings import SALIENCY_METHODS, Photograph
 from konvolut.atlas import model, plates
 from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
 from konvolut.atlas.trials import Trials, TrialWriter
-from konvolut.settings import SALIENCY_METHODS, Photograph
+from konvolut.pictures import colours, images
+from konvolut.results import contents, store
 
 SIGNED = ("gradient_x_input", "integrated_gradients", "occlusion")
 METHODS = {  # of attribution, where another name says more
@@ -135,7 +136,7 @@ def _write_attributions(source: ImageModel, model_key: str, folder: Path) -> dic
     return found
 
 
-def _write_maps(shard: results.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
+def _write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
     maps, lab = [], ""
     for method in sorted(shard.maps, key=SALIENCY_METHODS.index):
         name = f"{model_key}-{place}-{method}.webp"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut import images
+from konvolut.pictures import images
 
 PLATE_COLUMNS = 8
 LARGE_COLUMNS = 4

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut import images, store
+from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import model, plates
 from konvolut.atlas.model import LayerInputs
 from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import LayerUnits, Series
-from konvolut.settings import AtlasSettings
+from konvolut.pictures import images
+from konvolut.results import store
 
 
 class SeriesWriter:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut.plan import parse_channels
+from konvolut.asked.plan import parse_channels
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut import colours, results, store
 from konvolut.atlas import plates
 from konvolut.atlas.model import LayerInputs
 from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import Series
+from konvolut.pictures import colours
+from konvolut.results import contents, store
 
 COLOURS = 3
 GAP_PX = 1  # between the planes of a kernel
@@ -40,7 +41,7 @@ def write_kernels(inputs: LayerInputs, folder: Path) -> list[Series]:
     """The series of a layer's kernels, where it is a convolution whose weights were stored."""
     if inputs.kernels is None:
         return []
-    found = store.read_named(inputs.kernels, results.Kernels).get(inputs.layer)
+    found = store.read_named(inputs.kernels, contents.Kernels).get(inputs.layer)
     if found is None:
         return []
     series = Series("kernels", "", "kernels", "Kernels", passports=[store.read_passport(inputs.kernels)])

@@ -6,9 +6,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from konvolut import colours, images, results, store
 from konvolut.atlas import plates
 from konvolut.atlas.model import ImageModel
+from konvolut.pictures import colours, images
+from konvolut.results import contents, store
 
 FRAME = (255, 255, 255)
 FRAME_PX = 2
@@ -61,9 +62,9 @@ class TrialWriter:
 
     def __init__(self, source: ImageModel, model_key: str, folder: Path) -> None:
         self.model_key, self.folder = model_key, Path(folder)
-        self.patches = _read(source.patches, results.Patches)
-        self.fooling = _read(source.fooling, results.Fooling)
-        self.inversion = [(layer, _read(paths, results.Inversion)) for layer, paths in source.inversion]
+        self.patches = _read(source.patches, contents.Patches)
+        self.fooling = _read(source.fooling, contents.Fooling)
+        self.inversion = [(layer, _read(paths, contents.Inversion)) for layer, paths in source.inversion]
 
     def trials(self, key: str) -> Trials:
         """What there is of the photograph with that key."""
@@ -76,7 +77,7 @@ class TrialWriter:
         ]
         return Trials(squares, fooled, remembered)
 
-    def _squares(self, key: str, found: results.Patches) -> HiddenSquares:
+    def _squares(self, key: str, found: contents.Patches) -> HiddenSquares:
         side = int(found.side)
         squares = []
         for rank, row in enumerate(found.best):
@@ -86,7 +87,7 @@ class TrialWriter:
         whole = framed(found.picture, found.corner[found.best[:1]], side)
         return HiddenSquares(found.target_name, float(found.probability), self._file(key, "squares", whole), squares)
 
-    def _fooled(self, key: str, found: results.Fooling) -> list[Fooled]:
+    def _fooled(self, key: str, found: contents.Fooling) -> list[Fooled]:
         made = []
         for row, target in enumerate(found.target_name):
             change = found.picture[row].astype(float) - found.input

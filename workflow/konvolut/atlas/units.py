@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from konvolut import health, store
+from konvolut.asked.plan import format_channels
 from konvolut.atlas.model import LayerFacts, Shown
-from konvolut.plan import format_channels
+from konvolut.pictures import health
+from konvolut.results import store
 
 DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit

@@ -23,9 +23,9 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut import images
 from konvolut.atlas import assets, model, pages, photographs, plates, series, tiles, units
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
+from konvolut.pictures import images
 from konvolut.provenance import VERSION
 
 LARGE_PHOTO_PX = 640  # the photograph on its own page: half of a laptop's screen

@@ -1,0 +1,152 @@
+"""The sections of config.yaml as frozen dataclasses: every default stands here once. No torch here."""
+
+import dataclasses
+
+from konvolut.asked import kinds, recipes
+from konvolut.asked.kinds import Channels, setting
+from konvolut.asked.recipes import Recipe
+
+CHEAP_METHODS = ("vanilla", "positive", "negative")
+SALIENCY_METHODS = (
+    *CHEAP_METHODS,
+    *("gradient", "guided_backpropagation", "deconvnet", "gradient_x_input"),
+    *("smoothgrad", "integrated_gradients", "grad_cam", "occlusion"),
+)
+LARGEST_SIDE_PX = 8192
+
+IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)
+CLASSES = kinds.targets("a list of class numbers and class names")
+SHARE_OR_PX = kinds.number_above(0, allow_equal=False)
+SOME_LAYERS = kinds.texts("a list of layer names and globs such as conv_stem, or []", allow_none=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class InspectSettings:
+    """The census tells all there is; nothing to set."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationsSettings:
+    """What one forward pass per photograph leaves behind; `layers` None means those of the sweep."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    maps: bool = setting(kinds.SWITCH, True)
+    dtype: str = setting(kinds.choice("float16", "float32"), "float16")
+    compression: str = setting(kinds.choice("blosc-lz4", "gzip", "none"), "blosc-lz4")
+    images_per_shard: int = setting(kinds.whole(1), 64)
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesSettings:
+    """How many photographs per unit are kept in the store and shown in the atlas."""
+
+    keep: int = setting(kinds.whole(1), 40)
+    top: int = setting(kinds.whole(1), 9)
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelsSettings:
+    """Pictures of channels from a random start."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
+    units_per_shard: int = setting(kinds.whole(1), 16)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamsSettings:
+    """DeepDreams of photographs; `images` holds ids of photographs, `longest_side_px` only ever shrinks them."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    channels: Channels = dataclasses.field(default=Channels("first", 4), metadata={"kind": kinds.CHANNELS})
+    images: tuple[str, ...] = setting(IMAGES, ("first:3",))
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    units_per_shard: int = setting(kinds.whole(1), 8)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut-dream"))
+
+
+@dataclasses.dataclass(frozen=True)
+class SaliencySettings:
+    """Attribution maps; `top` is how many of the predicted classes are explained."""
+
+    methods: tuple[str, ...] = setting(kinds.words_among(*SALIENCY_METHODS), CHEAP_METHODS)
+    targets: tuple[str | int, ...] = setting(kinds.TARGETS, ("predicted",))
+    top: int = setting(kinds.whole(1, 5), 1)
+    images_per_shard: int = setting(kinds.whole(1), 32)
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchesSettings:
+    """Squares of photographs whose hiding lowers the top class most; sizes are shares of the shorter side, or px."""
+
+    images: tuple[str, ...] = setting(IMAGES, ())
+    patch: float = setting(SHARE_OR_PX, 0.4)
+    stride: float = setting(SHARE_OR_PX, 0.1)
+    top: int = setting(kinds.whole(1), 5)
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    images_per_shard: int = setting(kinds.whole(1), 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelsSettings:
+    """Weights of convolutions as pictures; no layers, no pictures."""
+
+    layers: tuple[str, ...] = setting(SOME_LAYERS, ())
+
+
+@dataclasses.dataclass(frozen=True)
+class FoolingSettings:
+    """Photographs changed until a model takes them for something else; the numbers are timm-vis' (see fooling.py)."""
+
+    images: tuple[str, ...] = setting(IMAGES, ())
+    targets: tuple[str | int, ...] = setting(CLASSES, (0,))
+    min_prob: float = setting(kinds.number_above(0, allow_equal=False), 0.9)
+    steps: int = setting(kinds.whole(1), 500)
+    learning_rate: float = setting(kinds.number_above(0, allow_equal=False), 0.5)
+    step_size: int = setting(kinds.whole(1), 100)
+    gamma: float = setting(kinds.number_above(0, allow_equal=False), 0.8)
+    images_per_shard: int = setting(kinds.whole(1), 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionSettings:
+    """Pictures with the features of a photograph in a layer; `layers` None means those of the sweep."""
+
+    images: tuple[str, ...] = setting(IMAGES, ())
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    distance: str = setting(kinds.choice("relative", "squared"), "relative")
+    optimiser: str = setting(kinds.choice("adam", "sgd"), "adam")
+    steps: int = setting(kinds.whole(1), 150)
+    learning_rate: float = setting(kinds.number_above(0, allow_equal=False), 0.05)
+    step_size: int = setting(kinds.whole(1), 50)
+    gamma: float = setting(kinds.number_above(0, allow_equal=False), 0.6)
+    total_variation: float = setting(kinds.number_above(0, allow_equal=True), 0.3)
+    images_per_shard: int = setting(kinds.whole(1), 8)
+
+
+@dataclasses.dataclass(frozen=True)
+class AtlasSettings:
+    """The pages; `feature_maps` holds ids of the photographs whose maps in every layer are shown."""
+
+    title: str = setting(kinds.TEXT, "Konvolut")
+    thumbnails_px: int = setting(kinds.whole(32, 256), 96)
+    large_px: int = setting(kinds.whole(64, 1024), 224)
+    large: bool = setting(kinds.SWITCH, True)
+    feature_maps: tuple[str, ...] = setting(IMAGES, ())
+
+
+SECTIONS = {
+    "inspect": InspectSettings,
+    "activations": ActivationsSettings,
+    "examples": ExamplesSettings,
+    "channels": ChannelsSettings,
+    "dreams": DreamsSettings,
+    "saliency": SaliencySettings,
+    "patches": PatchesSettings,
+    "kernels": KernelsSettings,
+    "fooling": FoolingSettings,
+    "inversion": InversionSettings,
+    "atlas": AtlasSettings,
+}
+WITH_RECIPE = ("channels", "dreams")

@@ -1,0 +1,168 @@
+"""The configuration as frozen dataclasses; only this file and sections.py know a config key. No torch here.
+
+Every default stands there once; config/README.md explains the keys and workflow/schemas/ describes them to editors
+(a test holds the three together). Anything unknown or of the wrong kind is a UserError that names the key.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from konvolut.asked import kinds, recipes, sheets, terms
+from konvolut.asked.kinds import Channels, setting
+from konvolut.asked.recipes import Recipe
+from konvolut.asked.sections import (
+    LARGEST_SIDE_PX,
+    SALIENCY_METHODS,
+    SECTIONS,
+    WITH_RECIPE,
+    ActivationsSettings,
+    AtlasSettings,
+    ChannelsSettings,
+    DreamsSettings,
+    ExamplesSettings,
+    FoolingSettings,
+    InspectSettings,
+    InversionSettings,
+    KernelsSettings,
+    PatchesSettings,
+    SaliencySettings,
+)
+from konvolut.asked.sheets import ModelSource, Photograph
+from konvolut.errors import UserError
+
+__all__ = ["SALIENCY_METHODS", "Channels", "ModelSource", "Photograph", "Settings", "check_images", "load"]
+
+# torch.Generator and numpy both take any seed below 2**63.
+LARGEST_SEED = 2**63 - 1
+
+# More pictures of one unit than anyone compares; bounds what a batch must hold.
+MOST_VARIANTS = 16
+
+RECIPE_FIELDS = typing.get_type_hints(Recipe)
+# Kinds of the recipe fields whose type alone says too little.
+RECIPE_KINDS = {
+    "objective": kinds.sums(terms.PATTERN, "a term such as peaks, or a list of terms and weights such as [[peaks, 1]]"),
+    "optimiser": kinds.choice("adam", "nadam", "sgd"),
+    "steps": kinds.whole(1),
+    "keep_every": kinds.whole(0),
+    "size_px": kinds.whole(16, LARGEST_SIDE_PX),
+    "learning_rate": kinds.number_above(0, allow_equal=False),
+    "units_per_batch": kinds.whole(1),
+    "variants": kinds.whole(1, MOST_VARIANTS),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """A whole sweep: models and photographs of the sample sheets and one section per rule."""
+
+    models: tuple[ModelSource, ...] = setting(kinds.TEXT, "config/models.tsv")
+    images: tuple[Photograph, ...] = setting(kinds.TEXT, "config/images.tsv")
+    images_on_error: str = setting(kinds.choice("fail", "skip"), "fail")
+    layers: tuple[str, ...] = setting(kinds.LAYERS, ("auto",))
+    seed: int = setting(kinds.whole(0, LARGEST_SEED), 0)
+    device: str = setting(kinds.choice("auto", "cpu", "cuda", "mps"), "auto")
+    inspect: InspectSettings = dataclasses.field(default_factory=InspectSettings)
+    activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
+    examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
+    channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
+    dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
+    saliency: SaliencySettings = dataclasses.field(default_factory=SaliencySettings)
+    patches: PatchesSettings = dataclasses.field(default_factory=PatchesSettings)
+    kernels: KernelsSettings = dataclasses.field(default_factory=KernelsSettings)
+    fooling: FoolingSettings = dataclasses.field(default_factory=FoolingSettings)
+    inversion: InversionSettings = dataclasses.field(default_factory=InversionSettings)
+    atlas: AtlasSettings = dataclasses.field(default_factory=AtlasSettings)
+
+
+def load(config: Mapping, base: Path) -> Settings:
+    """The settings that Snakemake's merged `config` means; relative paths refer to the folder `base`.
+
+    Reads the two sample sheets and looks for the files that they name. Raises UserError.
+    """
+    given = kinds.mapping(config, "")
+    top = kinds.kinds_of(Settings)
+    kinds.refuse_unknown(given, [*top, *SECTIONS], "")
+    sections = {name: _read_section(name, given.pop(name, None)) for name in SECTIONS}
+    settings = dataclasses.replace(kinds.read_section(Settings, given, ""), **sections)
+    settings = dataclasses.replace(
+        settings,
+        models=sheets.read_models(Path(base), settings.models),
+        images=sheets.read_images(Path(base), settings.images),
+    )
+    return _check_across(settings)
+
+
+def check_images(settings: Settings) -> tuple[str, ...]:
+    """Look at the header of every photograph; sentences on those that are no photographs.
+
+    Raises UserError instead where `images_on_error` is fail. Slow for large image sets: once per run, not per job.
+    """
+    from konvolut.pictures import images  # Pillow is only needed here, and the settings are read again by every job
+
+    complaints = []
+    for photograph in settings.images:
+        try:
+            images.check_header(photograph.path)
+        except UserError as error:
+            complaints.append(f"image {photograph.id!r}: {error}")
+    if complaints and settings.images_on_error == "fail":
+        more = f" (and {len(complaints) - 1} more such images)" if complaints[1:] else ""
+        raise UserError(f"{complaints[0]}{more}; images_on_error: skip leaves such images out")
+    return tuple(complaints)
+
+
+def recipe_kinds() -> dict[str, kinds.Kind]:
+    """The keys of a section that choose its recipe and override the recipe's fields, each with its kind."""
+    own = {name: _recipe_kind(name, type_) for name, type_ in RECIPE_FIELDS.items() if name != "name"}
+    return {"recipe": kinds.choice(*recipes.BUILT_IN), **own}
+
+
+def _recipe_kind(name: str, type_: type) -> kinds.Kind:
+    """What a field may hold: a number by its type, a word if one of the built-in recipes uses it."""
+    used = [getattr(recipe, name) for recipe in recipes.BUILT_IN.values()]
+    if name in RECIPE_KINDS:
+        return RECIPE_KINDS[name]
+    if name == "transforms":
+        return kinds.pairs(*sorted({transform for transforms in used for transform, _ in transforms}))
+    if type_ is str:
+        return kinds.choice(*sorted(set(used)))
+    return {bool: kinds.SWITCH, int: kinds.whole(0), float: kinds.number_above(0, allow_equal=True)}[type_]
+
+
+def _read_section(name: str, raw: Any) -> Any:
+    section, given = SECTIONS[name], kinds.mapping(raw, name)
+    if name not in WITH_RECIPE:
+        return kinds.read_section(section, given, name)
+    recipe_keys = recipe_kinds()
+    kinds.refuse_unknown(given, [*kinds.kinds_of(section), *recipe_keys], name)
+    read = kinds.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
+    changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
+    recipe = recipes.named(changes.pop("recipe", read.recipe.name), **changes)
+    return dataclasses.replace(read, recipe=recipe)
+
+
+def _check_across(settings: Settings) -> Settings:
+    """Hold what one key says against another; ids of photographs take the place of globs."""
+    if settings.examples.top > settings.examples.keep:
+        raise UserError(
+            f"config: examples.top ({settings.examples.top}) is more than examples.keep ({settings.examples.keep})"
+        )
+    if settings.dreams.recipe.variants > 1:
+        raise UserError("config: dreams.variants must be 1: a photograph dreams once per channel")
+    if settings.dreams.recipe.parameterisation == "maco":
+        raise UserError(
+            "config: dreams.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
+        )
+    for name in SECTIONS:
+        section = getattr(settings, name)
+        for key in ("images", "feature_maps"):
+            if hasattr(section, key):
+                asked = getattr(section, key)
+                chosen = sheets.choose_photographs(asked, settings.images, f"config: {name}.{key}")
+                section = dataclasses.replace(section, **{key: chosen})
+        settings = dataclasses.replace(settings, **{name: section})
+    return settings

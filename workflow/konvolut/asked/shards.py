@@ -1,0 +1,219 @@
+"""What one job is told: frozen dataclasses that travel to scripts as canonical JSON. No torch here."""
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+
+import pandas as pd
+
+from konvolut.asked.recipes import Recipe
+from konvolut.asked.settings import AtlasSettings, ModelSource, Photograph
+from konvolut.errors import UserError, nearest
+
+# Fields that say where something was written down, not what it is: no reason to compute anything again.
+NOT_IN_JSON = {"sheet_line"}
+TOLD_OTHERWISE = {"model", "photographs", "device"}
+
+
+@dataclasses.dataclass(frozen=True)
+class ActivationsShard:
+    """One forward pass per photograph for all layers."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    layers: tuple[str, ...]
+    maps: bool
+    dtype: str
+    compression: str
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class ExamplesShard:
+    """The photographs that excite each unit of a model most."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    keep: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ChannelsShard:
+    """Pictures of some channels of one layer from a random start."""
+
+    model: ModelSource
+    layer: str
+    channels: tuple[int, ...]
+    recipe: Recipe
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PriorsShard:
+    """What all photographs have in common, as pictures of a side."""
+
+    photographs: tuple[Photograph, ...]
+    side_px: int
+
+
+@dataclasses.dataclass(frozen=True)
+class DreamsShard:
+    """Dreams of every photograph for some channels of one layer."""
+
+    model: ModelSource
+    layer: str
+    channels: tuple[int, ...]
+    photographs: tuple[Photograph, ...]
+    recipe: Recipe
+    longest_side_px: int
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class SaliencyShard:
+    """Attribution maps of some photographs."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    methods: tuple[str, ...]
+    targets: tuple[str | int, ...]
+    top: int
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PatchesShard:
+    """Squares of some photographs whose hiding lowers the top class most."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    patch: float
+    stride: float
+    top: int
+    longest_side_px: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelsShard:
+    """Weights of a model's convolutions."""
+
+    model: ModelSource
+    layers: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class FoolingShard:
+    """Some photographs, each changed until the model takes it for each of the targets."""
+
+    model: ModelSource
+    photographs: tuple[Photograph, ...]
+    targets: tuple[str | int, ...]
+    min_prob: float
+    steps: int
+    learning_rate: float
+    step_size: int
+    gamma: float
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class InversionShard:
+    """Pictures with the features of some photographs in one layer."""
+
+    model: ModelSource
+    layer: str
+    photographs: tuple[Photograph, ...]
+    distance: str
+    optimiser: str
+    steps: int
+    learning_rate: float
+    step_size: int
+    gamma: float
+    total_variation: float
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AtlasShard:
+    """What pages need beside results; `again` is the command that renders one unit again, with {channel} in it."""
+
+    photographs: tuple[Photograph, ...]
+    settings: AtlasSettings
+    examples_shown: int
+    again: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerSpec:
+    """One row of the census as the techniques need it; sizes of the feature map in cells, fields in pixels."""
+
+    name: str
+    layout: str
+    channels: int
+    height: int
+    width: int
+    stride: int
+    receptive_field_px: int
+    receptive_field_start_px: int
+
+
+def told(shard) -> dict:
+    """What a passport says of a shard: everything but the model and the photographs, which it says in other ways."""
+    return {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
+
+
+def to_json(shard) -> str:
+    """A shard as canonical JSON: sorted keys, so that equal shards are equal texts."""
+    return json.dumps(_plain(dataclasses.asdict(shard)), sort_keys=True, ensure_ascii=False)
+
+
+def from_json(kind: type, text: str):
+    """The shard of class `kind` that to_json wrote."""
+    return _build(kind, json.loads(text))
+
+
+def read_census(path: Path) -> pd.DataFrame:
+    """The census of a model as inspect wrote it, one row per layer; empty cells are ""."""
+    text = {"layer": str, "kind": str, "stage": str, "layout": str, "activation": str, "refused": str}
+    return pd.read_csv(path, dtype=text, keep_default_na=False)
+
+
+def layer_spec(census: Path, layer: str) -> LayerSpec:
+    """The row of `layer`; raises UserError for a layer that is not there or has no units."""
+    rows = read_census(census).set_index("layer")
+    if layer not in rows.index:
+        raise UserError(f"{census} has no layer {layer!r}{nearest(layer, rows.index)}")
+    row = rows.loc[layer]
+    if row["refused"]:
+        raise UserError(f"layer {layer!r} has no units: {row['refused']}")
+    numbers = {field.name: int(row[field.name]) for field in dataclasses.fields(LayerSpec) if field.type is int}
+    return LayerSpec(name=layer, layout=row["layout"], **numbers)
+
+
+def _plain(value):
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items() if key not in NOT_IN_JSON}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _build(kind, value):
+    if dataclasses.is_dataclass(kind):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: _build(hints[name], item) for name, item in value.items()})
+    if typing.get_origin(kind) is tuple and isinstance(value, list):
+        items = typing.get_args(kind)
+        if items and items[-1] is not Ellipsis:
+            return tuple(_build(item, part) for item, part in zip(items, value, strict=True))
+        return tuple(_build(items[0] if items else object, part) for part in value)
+    if isinstance(kind, types.UnionType) or kind in (object, typing.Any):
+        return tuple(_build(object, part) for part in value) if isinstance(value, list) else value
+    return value

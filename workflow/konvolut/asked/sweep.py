@@ -1,0 +1,144 @@
+"""Answers Snakemake's questions from the settings and the plan: which files, which parameters. No torch here."""
+
+import functools
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from konvolut.asked import plan, settings, shards, survey
+from konvolut.errors import UserError
+
+SHARDS = {
+    "activations": shards.ActivationsShard,
+    "examples": shards.ExamplesShard,
+    "channels": shards.ChannelsShard,
+    "dreams": shards.DreamsShard,
+    "saliency": shards.SaliencyShard,
+    "patches": shards.PatchesShard,
+    "kernels": shards.KernelsShard,
+    "fooling": shards.FoolingShard,
+    "inversion": shards.InversionShard,
+}
+
+
+def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
+    """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
+
+    `check` also looks at the photographs' headers: for the process that the user started, not for each job.
+    """
+    try:
+        loaded = settings.load(config, Path())
+        if check:
+            settings.check_images(loaded)
+    except UserError as error:
+        print(f"konvolut: {error}", file=sys.stderr)
+        sys.exit(1)
+    return Sweep(loaded, planned)
+
+
+class Sweep:
+    """Answers Snakemake's questions: which shards there are and what each one is told.
+
+    `planned` returns the output of the finished checkpoint `plan`: the paths `plan` and `photographs`.
+    """
+
+    def __init__(self, wanted: settings.Settings, planned: Callable) -> None:
+        self.settings, self.planned = wanted, planned
+        self.model = {model.key: model for model in wanted.models}
+        self.settings_json = shards.to_json(wanted)
+        self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and Path("/dev/nvidia0").exists()))
+
+    def model_json(self, wildcards) -> str:
+        """A parameter function: what a model is, as JSON."""
+        return shards.to_json(self.model[wildcards.model])
+
+    def shards(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
+        """An input function: `pattern` filled with each shard of `technique` that the job's wildcards allow."""
+
+        def paths(wildcards) -> list[str]:
+            rows = self._rows(technique)
+            for name in ("model", "layer"):
+                if hasattr(wildcards, name):
+                    rows = rows[rows[name].isin(("", getattr(wildcards, name)))]  # "": all layers at once
+            return [pattern.format(**row) for row in rows.to_dict("records")]
+
+        return paths
+
+    def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
+        """An input function: the files of the photographs that a shard of `technique` reads."""
+        return lambda wildcards: [photograph.path for photograph in self._photographs(technique, wildcards)]
+
+    def weights(self, wildcards) -> list[str]:
+        """The files that hold a model's weights: one or none."""
+        path = self.model[wildcards.model].weights_path
+        return [str(path)] if path else []
+
+    def told_atlas(self, wildcards) -> str:
+        """A parameter function: what a page needs beside results, as JSON."""
+        again = ""
+        if hasattr(wildcards, "layer"):
+            again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
+            again = again.format(model=wildcards.model, layer=wildcards.layer)
+        photographs = tuple(self._photographs("atlas", wildcards))
+        shown = self.settings.examples.top
+        return shards.to_json(shards.AtlasShard(photographs, self.settings.atlas, shown, again))
+
+    def priors(self, wildcards) -> list[str]:
+        """The file of priors where the channels' recipe needs it."""
+        return ["results/priors.h5"] if self.settings.channels.recipe.parameterisation == "maco" else []
+
+    def told_priors(self, wildcards) -> str:
+        """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
+        photographs = tuple(self._photographs("priors", wildcards))
+        return shards.to_json(shards.PriorsShard(photographs, self.settings.channels.recipe.size_px))
+
+    def told(self, technique: str) -> Callable[[Mapping], str]:
+        """A parameter function: the shard as JSON."""
+        return functools.partial(self._told, technique)
+
+    def _told(self, technique: str, wildcards) -> str:
+        section, kind = getattr(self.settings, technique), SHARDS[technique]
+        facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
+        names = set(kind.__dataclass_fields__)
+        if "photographs" in names:
+            facts["photographs"] = tuple(self._photographs(technique, wildcards))
+        if "layer" in names:
+            facts["layer"] = wildcards.layer
+        if "channels" in names:
+            facts |= {"recipe": section.recipe, "channels": self._channels(technique, wildcards)}
+        if "layers" in names:  # those of the plan, not the globs
+            rows = self._rows("kernels" if technique == "kernels" else "atlas")
+            facts["layers"] = tuple(rows.query("model == @wildcards.model")["layer"])
+        return shards.to_json(kind(**{name: facts.get(name, getattr(section, name, None)) for name in names}))
+
+    def _photographs(self, technique: str, wildcards) -> list:
+        images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))
+        if technique in plan.ON_CHOSEN_IMAGES:
+            images = [image for image in images if image.id in getattr(self.settings, technique).images]
+        if hasattr(wildcards, "first") and technique != "dreams":  # whose shards are channels
+            return list(images[int(wildcards.first) : int(wildcards.last) + 1])
+        return list(images)
+
+    def _rows(self, technique: str) -> pd.DataFrame:
+        rows = _cached(plan.read_plan, self.planned().plan)
+        return rows[rows["technique"] == technique]
+
+    def _channels(self, technique: str, wildcards) -> tuple[int, ...]:
+        """The channels of a shard of the plan; of any other range that somebody asks for, all from first to last."""
+        first, last = int(wildcards.first), int(wildcards.last)
+        rows = self._rows(technique)
+        rows = rows[(rows["model"] == wildcards.model) & (rows["layer"] == wildcards.layer)]
+        rows = rows[(rows["first"] == first) & (rows["last"] == last)]
+        return plan.parse_channels(rows.iloc[0]["channels"]) if len(rows) else tuple(range(first, last + 1))
+
+
+def _cached(read: Callable[[Path], pd.DataFrame], path: str) -> pd.DataFrame:
+    """A table that thousands of jobs ask for, read again only when its file has changed."""
+    return _read_once(read, Path(path), Path(path).stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(read: Callable[[Path], pd.DataFrame], path: Path, _mtime_ns: int) -> pd.DataFrame:
+    return read(path)

@@ -1,0 +1,1 @@
+"""What a network is: built, surveyed, recorded, made faster."""

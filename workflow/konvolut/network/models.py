@@ -1,0 +1,246 @@
+"""A timm model, ready to be looked into: built, filled with its weights, frozen. The only file that imports timm."""
+
+import contextlib
+import dataclasses
+import socket
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+from urllib.request import getproxies
+
+import torch
+
+from konvolut.errors import UserError, nearest
+from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
+
+# timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
+# import, because it describes two operators of its missing C++ library. We call neither: declaring them is enough.
+_DECLARED_OPERATORS: list[torch.library.Library] = []
+try:
+    import torchvision  # noqa: F401
+except RuntimeError:
+    _DECLARED_OPERATORS.append(torch.library.Library("torchvision", "DEF"))
+    for _name in ("nms", "qnms"):
+        _DECLARED_OPERATORS[0].define(f"{_name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+
+import timm  # noqa: E402
+import timm.data  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+HUB_TIMEOUT_S = 5  # a reachable hub answers in well under a second; huggingface_hub itself retries for 46 s
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, what Pillow's mode "L" uses
+COLOURS = 3
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What the model expects of a photograph: input_size (C, H, W); mean and std of C numbers for pixels in 0..1."""
+
+    input_size: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    interpolation: str
+    crop_pct: float
+    crop_mode: str
+
+
+@dataclass(frozen=True)
+class Network:
+    """A frozen model in eval mode with everything that its passport needs."""
+
+    module: nn.Module
+    source: dict[str, str]  # timm_name, architecture, tag, weights
+    weights_sha256: str
+    data: DataConfig
+    class_names: list[str] = field(default_factory=list)
+    prefix_tokens: int = 0
+
+    @property
+    def device(self) -> torch.device:
+        return next((p.device for p in self.module.parameters()), torch.device("cpu"))
+
+    def facts(self) -> dict:
+        """What a passport says about the network."""
+        data = dataclasses.asdict(self.data)
+        return {"model": self.source, "weights_sha256": self.weights_sha256, "data": data, "device": self.device.type}
+
+
+def build(source, device: str | torch.device = "cpu") -> Network:
+    """The network that one row of the model sheet (settings.ModelSource) describes, on a device."""
+    module, weights_sha256 = _create_with_weights(source)
+    module = module.eval().requires_grad_(False).to(device)  # timm.create_model returns training mode
+    pretrained_cfg = getattr(module, "pretrained_cfg", {}) or {}
+    names = {
+        "timm_name": source.timm_name,
+        "architecture": str(pretrained_cfg.get("architecture") or source.timm_name),
+        "tag": str(pretrained_cfg.get("tag") or ""),
+        "weights": source.weights,
+    }
+    data = _data_config(module, dict(source.options))
+    prefix_tokens = int(getattr(module, "num_prefix_tokens", 0) or 0)
+    return Network(module, names, weights_sha256, data, _class_names(module), prefix_tokens)
+
+
+def known_models() -> list[str]:
+    """Every architecture that timm can build, and every tag of its pretrained weights."""
+    return sorted({*timm.list_models(), *timm.list_pretrained()})
+
+
+def choose_device(asked: str = "auto") -> torch.device:
+    """The device to compute on; auto prefers CUDA, then MPS, then the CPU."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if asked == "auto":
+        return torch.device(next(name for name, there in available.items() if there))
+    if not available.get(asked.split(":")[0], False):
+        possible = ", ".join(name for name, there in available.items() if there)
+        raise UserError(f"device: {asked!r} is not available here; possible: auto, {possible}")
+    return torch.device(asked)
+
+
+def normalise(network: Network, pictures: Tensor) -> Tensor:
+    """Model input (B, C, H, W) from RGB pictures (B, 3, H, W) in 0..1.
+
+    One channel gets the luminance; more than three get R, G, B, R, G, ... as timm repeats its first layer's weights.
+    """
+    channels = network.data.input_size[0]
+    if channels == 1:
+        weights = torch.tensor(LUMINANCE, device=pictures.device, dtype=pictures.dtype)
+        pictures = (pictures * weights.view(1, COLOURS, 1, 1)).sum(1, keepdim=True)
+    elif channels != COLOURS:
+        pictures = pictures[:, [c % COLOURS for c in range(channels)]]
+    return (pictures - _column(network.data.mean, pictures)) / _column(network.data.std, pictures)
+
+
+def denormalise(network: Network, inputs: Tensor) -> Tensor:
+    """RGB pictures (B, 3, H, W), in 0..1 where the input came from such; a one-channel input becomes grey."""
+    pictures = inputs * _column(network.data.std, inputs) + _column(network.data.mean, inputs)
+    channels = pictures.shape[1]
+    return pictures if channels == COLOURS else pictures[:, [c % channels for c in range(COLOURS)]]
+
+
+def _column(values: Sequence[float], like: Tensor) -> Tensor:
+    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1)
+
+
+def _create_with_weights(source) -> tuple[nn.Module, str]:
+    kind, _, rest = source.weights.partition(":")
+    if kind == "random":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rest))
+            module = _create(source)
+        return module, hash_tensors(module.state_dict())
+    if kind in ("file", "package"):
+        module = _create(source)
+        fit_state_dict(module, read_state_dict(source.weights_path), _row(source))
+        return module, hash_file(source.weights_path)
+    module = _create_pretrained(source, f"hf-hub:{rest}" if kind == "hf-hub" else source.timm_name)
+    return module, hash_tensors(module.state_dict())
+
+
+def _create(source, *, name: str | None = None, pretrained: bool = False) -> nn.Module:
+    name = name or source.timm_name
+    if not name.startswith("hf-hub:"):
+        _check_name(source)
+    try:
+        return timm.create_model(name, pretrained=pretrained, **dict(source.options))
+    except (TypeError, ValueError, AssertionError, AttributeError) as error:
+        options = dict(source.options)
+        if not options:
+            raise
+        raise UserError(f"{_row(source)}: timm cannot build {name!r} with the options {options}: {error}") from error
+
+
+def _check_name(source) -> None:
+    if not timm.is_model(source.timm_name):
+        close = nearest(source.timm_name, known_models())
+        raise UserError(f"{_row(source)}: timm {timm.__version__} has no model {source.timm_name!r}{close}")
+    architecture, _, tag = source.timm_name.partition(".")
+    tags = [name.partition(".")[2] for name in timm.list_pretrained(architecture)]
+    if tag and tag not in tags:
+        raise UserError(f"{_row(source)}: {architecture!r} has no weights tagged {tag!r}; possible: {', '.join(tags)}")
+
+
+def _create_pretrained(source, name: str) -> nn.Module:
+    """With timm's own weights, or those of a Hugging Face repository (whose model must be the one that was named)."""
+    _check_name(source)
+    if name == source.timm_name and not timm.list_pretrained(name.partition(".")[0]):
+        raise UserError(f"{_row(source)}: timm has no pretrained weights for {name!r}; use random:SEED or file:PATH")
+    try:
+        with _offline_when_unreachable():
+            module = _create(source, name=name, pretrained=True)
+    except (OSError, RuntimeError, ValueError) as error:
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UserError(
+            f"{_row(source)}: the weights of {name!r} could not be had ({cause}); connect this machine to the network,"
+            " fill the Hugging Face cache (HF_HOME), or give the weights as file:PATH or package:MODULE/PATH"
+        ) from error
+    built = module.pretrained_cfg.get("architecture")
+    if built and built != source.timm_name.partition(".")[0]:
+        raise UserError(f"{_row(source)}: {name!r} holds weights of {built!r}, not of {source.timm_name!r}")
+    return module
+
+
+@contextlib.contextmanager
+def _offline_when_unreachable() -> Iterator[None]:
+    """Keep huggingface_hub from its long retries where its host does not answer; its cache still works."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        constants.HF_HUB_OFFLINE = before or not (getproxies() or _reachable(constants.ENDPOINT))
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
+
+
+def _reachable(url: str) -> bool:
+    address = urlsplit(url)
+    default_port = 80 if address.scheme == "http" else 443
+    try:
+        socket.create_connection((address.hostname, address.port or default_port), timeout=HUB_TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
+
+
+def _row(source) -> str:
+    line = getattr(source, "sheet_line", None)
+    return f"models sheet, line {line}, id {source.id!r}" if line else f"model {source.id!r}"
+
+
+def _data_config(module: nn.Module, options: Mapping) -> DataConfig:
+    """timm's data config, with the channels and the size that the options ask for."""
+    config = timm.data.resolve_model_data_config(module)
+    channels, height, width = config["input_size"]
+    channels = options.get("in_chans", channels)
+    size = options.get("img_size")
+    if size is not None:
+        height, width = (size, size) if isinstance(size, int) else tuple(size)
+    return DataConfig(
+        input_size=(channels, height, width),
+        mean=_per_channel(config["mean"], channels),
+        std=_per_channel(config["std"], channels),
+        interpolation=config["interpolation"],
+        crop_pct=float(config["crop_pct"]),
+        crop_mode=config["crop_mode"],
+    )
+
+
+def _per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    if channels == len(values):
+        return tuple(map(float, values))
+    if channels == 1:
+        return (float(sum(w * v for w, v in zip(LUMINANCE, values, strict=True))),)
+    return tuple(float(values[c % len(values)]) for c in range(channels))
+
+
+def _class_names(module: nn.Module) -> list[str]:
+    """ImageNet's words where the number of classes says which ImageNet it is, else "class 0", "class 1", ..."""
+    count = int(getattr(module, "num_classes", 0) or 0)
+    subset = timm.data.infer_imagenet_subset(module)
+    if not count or subset is None:
+        return [f"class {index}" for index in range(count)]
+    names = timm.data.ImageNetInfo(subset).label_descriptions()
+    twice = {name for name, count in Counter(names).items() if count > 1}  # two cranes, two maillots
+    return [f"{name} ({index})" if name in twice else name for index, name in enumerate(names)]

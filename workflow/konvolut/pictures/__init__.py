@@ -1,0 +1,1 @@
+"""The engine: pictures that are optimised, and how good they are."""

@@ -1,0 +1,251 @@
+"""The ascent: pictures that excite units, many at a time, in one loop.
+
+A unit's picture does not depend on its batch-mates: every random number comes from the unit's own generator on the
+CPU, the objective is per sample, and the optimisers work element by element. On CPUs with `streamlined` networks the
+bits are the same for any batch: where a picture's sides are no multiples of 16, a unit's place in the batch would
+decide which vector lane its numbers fall into (some functions round differently at a vector's end, and an ascent is
+chaotic), so that such pictures are made one by one.
+
+Retry ladder for a unit whose objective did not rise (attempt 0 is the recipe as it is):
+    1  another seed
+    2  another seed; for the first 16 steps gradients leak through ReLUs that are off (lucid's remedy for dead units)
+    3  as 2 with twice the steps; curve and intermediates keep the recipe's number by taking every second step
+What still does not rise keeps the picture of its last attempt; its activation says that it is dead.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from konvolut.asked.recipes import Recipe
+from konvolut.asked.shards import LayerSpec
+from konvolut.asked.terms import linear_layers
+from konvolut.network import record
+from konvolut.network.models import Network
+from konvolut.pictures.health import rises
+from konvolut.pictures.leaks import LEAKING_STEPS, leaking
+from konvolut.pictures.objectives import Seen, summed
+from konvolut.pictures.parameters import Fourier, Maco, Pixels, start_noise, start_pictures
+from konvolut.pictures.scores import score
+from konvolut.pictures.transforms import Crops, draw, draw_crops, view_size, warp
+from konvolut.pictures.views import viewer
+from konvolut.results.contents import Pictures, Priors
+
+Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
+
+OPTIMISERS = {
+    "adam": functools.partial(torch.optim.Adam, fused=True),
+    "nadam": torch.optim.NAdam,
+    "sgd": functools.partial(torch.optim.SGD, fused=True),
+}
+# The first attempt with leaking gradients, the last one, and how many times as long the last one climbs.
+FIRST_LEAKING_ATTEMPT, LAST_ATTEMPT, LONGER = 2, 3, 2
+# The last step's share of the learning rate under the cosine schedule: found by trial on tf_efficientnet_lite0.
+LAST_RATE = 0.05
+# Sides that are whole multiples of this fill the vectors of a CPU (16 floats under AVX-512) for any place in the batch.
+LANES = 16
+# Fields of Pictures with a row per unit.
+PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", "transparency"))
+
+
+@dataclasses.dataclass(frozen=True)
+class UnitStart:
+    """One picture to make: a channel, one seed per attempt, and the photograph to start from, (H, W, 3) uint8, or what
+    photographs have in common (recipe maco)."""
+
+    channel: int
+    seeds: tuple[int, ...]
+    picture: np.ndarray | None = None
+    priors: Priors | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Climb:
+    """What one run of the loop leaves: curve (steps + 1, B), pictures (B, H, W, 3) uint8 on the way and at the end."""
+
+    curve: Tensor
+    kept: list[Tensor]
+    pictures: Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """What a climb looks at: the model as far as needed, the objective (B,) of what it makes of a batch, the warps
+    (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, what opens the leaks at first, and the
+    crops that take the place of warps or None."""
+
+    forward: Callable[[Tensor], dict[str, Seen]]
+    objective: Callable[[dict[str, Seen]], Tensor]
+    matrices: Tensor | None = None
+    coarse: tuple[int, int] | None = None
+    leaks: Callable = contextlib.nullcontext
+    crops: Crops | None = None
+
+
+def climb(start: Pixels | Fourier | Maco, scene: Scene, recipe: Recipe) -> Climb:
+    """The loop: parameterisation -> transforms -> truncated model -> objective per sample -> step."""
+    optimiser = OPTIMISERS[recipe.optimiser](
+        [start.values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, maximize=True
+    )
+    curve, kept = [], []
+    for step in range(recipe.steps + 1):
+        view = start.seen(scene.coarse if step < recipe.coarse_steps else None)
+        if scene.crops is not None:
+            view = scene.crops.of(view, step)
+        elif scene.matrices is not None:
+            size = view_size(tuple(view.shape[2:]), recipe.transforms)
+            view = warp(view, scene.matrices[step], size, recipe.padding)
+        with scene.leaks() if step < LEAKING_STEPS else contextlib.nullcontext():
+            objective = scene.objective(scene.forward(view))
+            if scene.crops is not None:
+                objective = objective.unflatten(0, (-1, recipe.crops)).mean(dim=1)
+            curve.append(objective.detach())
+            if step == recipe.steps:
+                break
+            (start.values.grad,) = torch.autograd.grad(objective.sum(), start.values)
+        optimiser.param_groups[0]["lr"] = rate(recipe, step)
+        optimiser.step()
+        if recipe.keep_every and (step + 1) % recipe.keep_every == 0:
+            kept.append(to_u8(start.pictures()))
+    return Climb(torch.stack(curve), kept, to_u8(start.pictures()))
+
+
+def rate(recipe: Recipe, step: int) -> float:
+    """The learning rate of a step: constant, or half a cosine from the whole to LAST_RATE of it."""
+    if recipe.schedule == "constant":
+        return recipe.learning_rate
+    fall = (1 + math.cos(math.pi * step / recipe.steps)) / 2
+    return recipe.learning_rate * (LAST_RATE + (1 - LAST_RATE) * fall)
+
+
+def to_u8(pictures: Tensor) -> Tensor:
+    """(B, H, W, 3) uint8 on the CPU from (B, 3, H, W) in 0..1; what lies outside is clipped."""
+    return (pictures.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+
+
+def ascend(
+    network: Network,
+    layers: LayerSpec | Sequence[LayerSpec],
+    units: Sequence[UnitStart],
+    recipe: Recipe,
+    size: tuple[int, int],
+    progress: Callable[[int], None] = lambda done: None,
+) -> Pictures:
+    """Pictures (H, W) = size of `units`, those that do not rise retried by the ladder; tells how many are done.
+
+    `layers` is the units' own layer, followed by others that the objective names. The variants of one unit stand beside
+    one another in `units` and stay together. Running out of a GPU's memory halves the batch.
+    """
+    layers = (layers,) if isinstance(layers, LayerSpec) else tuple(layers)
+    apart = network.device.type == "cpu" and not fills_lanes(layers[0], recipe, size)
+    batch, done = whole_units(1 if apart else recipe.units_per_batch, recipe), 0
+    parts: list[Pictures] = []
+    while done < len(units):
+        part = units[done : done + batch]
+        try:
+            parts.append(_with_retries(network, layers, part, recipe, size))
+        except torch.cuda.OutOfMemoryError:
+            if len(part) <= recipe.variants:
+                raise
+            torch.cuda.empty_cache()
+            batch = whole_units(len(part) // 2, recipe)
+            continue
+        done += len(part)
+        progress(done)
+    return rows_of(parts)
+
+
+def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
+    """Some rows (units) of each of the parts, joined."""
+    names = PER_UNIT if parts[0].transparency is None else (*PER_UNIT, "transparency")
+    joined = {name: np.concatenate([getattr(part, name)[rows] for part in parts]) for name in names}
+    return dataclasses.replace(parts[0], **joined)
+
+
+def whole_units(batch: int, recipe: Recipe) -> int:
+    """The largest batch up to `batch` that parts no variants of a unit; one unit at least."""
+    return max(batch // recipe.variants, 1) * recipe.variants
+
+
+def _with_retries(network: Network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size) -> Pictures:
+    """One batch of units, the dead ones (all their variants) again and again as far as recipe and ladder go."""
+    result = _attempt(network, layers, units, recipe, size, attempt=0)
+    for attempt in range(1, 1 + min(recipe.retries, LAST_ATTEMPT)):
+        dead = {row // recipe.variants for row, curve in enumerate(result.curve) if not rises(curve)}
+        if not dead:
+            break
+        rows = [row for row in range(len(units)) if row // recipe.variants in dead]
+        again = _attempt(network, layers, [units[row] for row in rows], recipe, size, attempt=attempt)
+        for name in PER_UNIT if result.transparency is None else (*PER_UNIT, "transparency"):
+            getattr(result, name)[rows] = getattr(again, name)
+    return result
+
+
+def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
+    if len(units) == 1 and not recipe.crops and fills_lanes(layers[0], recipe, size):
+        # Libraries take another kernel for a batch of one, which rounds differently: units come in twos at least.
+        twice = _attempt(network, layers, [*units, *units], recipe, size, attempt=attempt)
+        return rows_of([twice], slice(1))
+    stride = LONGER if attempt == LAST_ATTEMPT else 1
+    stretched = {name: getattr(recipe, name) * stride for name in ("steps", "keep_every", "coarse_steps")}
+    recipe = dataclasses.replace(recipe, **stretched)
+    generators = [torch.Generator().manual_seed(unit.seeds[attempt % len(unit.seeds)]) for unit in units]
+    channels = torch.tensor([unit.channel for unit in units], device=network.device)
+    start = _start(network, units, recipe, size, generators)
+    scene = _scene(network, layers, channels, recipe, size, generators)
+    if attempt >= FIRST_LEAKING_ATTEMPT:
+        scene = dataclasses.replace(scene, leaks=lambda: leaking(network.module))
+    run = climb(start, scene, recipe)
+    kept = torch.stack(run.kept, dim=1) if run.kept else torch.empty(len(units), 0, *size, 3, dtype=torch.uint8)
+    own = record.truncated(network, layers[0])
+    return Pictures(
+        channel=channels.cpu().numpy().astype(np.int32),
+        picture=run.pictures.numpy(),
+        step=np.arange(1, kept.shape[1] + 1, dtype=np.int32) * (recipe.keep_every // stride),
+        intermediate=kept.numpy(),
+        curve=run.curve[::stride].T.float().cpu().numpy(),
+        activation=score(network, own, run.pictures, channels, [unit.seeds[0] for unit in units]),
+        attempt=np.full(len(units), attempt, dtype=np.int32),
+        transparency=start.transparency.cpu().numpy() if isinstance(start, Maco) else None,
+    )
+
+
+def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Pixels | Fourier | Maco:
+    if units[0].picture is None:
+        return start_noise(recipe, network, generators, size, units[0].priors)
+    photographs = torch.from_numpy(np.stack([unit.picture for unit in units]))
+    return start_pictures(recipe, network, photographs.to(network.device).permute(0, 3, 1, 2) / 255)
+
+
+def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, size, generators) -> Scene:
+    matrices = crops = None
+    if recipe.crops:
+        seen_px = network.data.input_size[1]
+        parts = [draw_crops(recipe.steps + 1, recipe.crops, one, (size[0], seen_px)) for one in generators]
+        crops = Crops(torch.stack(parts, dim=1).to(network.device), seen_px, recipe.noise, generators)
+        channels = channels.repeat_interleave(recipe.crops)
+    elif recipe.transforms:
+        matrices = torch.stack([draw(recipe.transforms, recipe.steps + 1, one) for one in generators], dim=1)
+        matrices = matrices.to(network.device)
+    forward = viewer(network, layers, linear_layers(recipe.objective, layers[0].name))
+    objective = summed(recipe.objective, layers[0].name, channels, recipe.variants)
+    return Scene(forward, objective, matrices, coarse_size(layers[0], recipe, size), crops=crops)
+
+
+def fills_lanes(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> bool:
+    """Whether pictures (H, W) = size come out the same in any batch; else they are made one at a time."""
+    return all(side % LANES == 0 for side in (*size, *(coarse_size(layer, recipe, size) or ())))
+
+
+def coarse_size(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> tuple[int, int] | None:
+    """The size of the coarse steps' pictures at the same aspect; None for layers that do not see a whole picture."""
+    longest = max(size)
+    if not recipe.coarse_px or recipe.coarse_px >= longest or layer.receptive_field_px < longest:
+        return None
+    return round(size[0] * recipe.coarse_px / longest), round(size[1] * recipe.coarse_px / longest)

@@ -1,0 +1,121 @@
+"""Objectives: one number per sample, summed from terms (terms.py) of what the model makes of each sample.
+
+The ascent adds them up over the batch. No sample's number depends on another's input, so that batch-mates never mix;
+`similarity` alone looks at the other pictures of the same unit, which lie beside one another in the batch.
+
+Sums do what lucid's objectives add up to: a direction in the space of a layer's channels is the sum of their means,
+each times its coordinate; a class is the mean of its channel of the classifier.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from konvolut.asked.terms import OF_A_CHANNEL, Objective, Term, parse
+from konvolut.errors import UserError
+
+# Slope below zero of `peaks`: found by trial on tf_efficientnet_lite0; at 0 a unit that starts below 0 has no gradient.
+PEAKS_SLOPE = 0.1
+# lucid: keeps the length of an all-zero Gram matrix from dividing by zero.
+GRAM_EPSILON = 1e-10
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a model makes of a batch at one layer, (B, C, H, W): its output and, before its last activation, `linear`.
+
+    `grid` is the layer's size in cells at the model's own input, to which cells of terms refer.
+    """
+
+    output: Tensor
+    linear: Tensor
+    grid: tuple[int, int]
+
+
+def own_channel(activation: Tensor, channels: Tensor) -> Tensor:
+    """(B, H, W): sample b's map of channel channels[b]."""
+    return activation[torch.arange(len(channels), device=activation.device), channels]
+
+
+def mean(maps: Tensor) -> Tensor:
+    """(B,) of maps (B, H, W): their means (LAB, lucid's channel objective)."""
+    return maps.mean(dim=(1, 2))
+
+
+def peaks(maps: Tensor) -> Tensor:
+    """(B,) of maps (B, H, W): their means with the negative part shrunk.
+
+    The mean of a linear layer's channel is the response to flat colour (edges cancel): `mean` paints stems flat.
+    """
+    return torch.nn.functional.leaky_relu(maps, PEAKS_SLOPE).mean(dim=(1, 2))
+
+
+def negative(maps: Tensor) -> Tensor:
+    """(B,) of linear maps (B, H, W): minus their means; an activation would hide how far below zero a unit is."""
+    return -maps.mean(dim=(1, 2))
+
+
+def neuron(maps: Tensor, grid: tuple[int, int], cell: tuple[int, int] | None) -> Tensor:
+    """(B,): one cell of maps (B, H, W), the centre (lucid's) or the one at the place of `cell` in `grid`."""
+    height, width = maps.shape[1:]
+    if cell is None:
+        return maps[:, height // 2, width // 2]
+    row, column = cell
+    if row >= grid[0] or column >= grid[1]:
+        raise UserError(f"objective: cell [{row},{column}] is not in the layer's {grid[0]} x {grid[1]} cells")
+    return maps[:, (2 * row + 1) * height // (2 * grid[0]), (2 * column + 1) * width // (2 * grid[1])]
+
+
+def layer(activation: Tensor) -> Tensor:
+    """(B,): the mean square of all channels (lucid's deepdream objective)."""
+    return activation.square().mean(dim=(1, 2, 3))
+
+
+def norm(activation: Tensor) -> Tensor:
+    """(B,): the length of all channels (timm-vis)."""
+    return activation.flatten(1).norm(dim=1)
+
+
+def similarity(activation: Tensor, variants: int) -> Tensor:
+    """(B,): how alike a picture's Gram matrix is to those of the unit's other pictures, the cosines summed.
+
+    Minus 100 times it is lucid's diversity; `variants` pictures of a unit lie beside one another.
+    """
+    flat = activation.flatten(2).unflatten(0, (-1, variants))
+    grams = torch.einsum("uvcn,uvdn->uvcd", flat, flat).flatten(2)
+    grams = grams / grams.norm(dim=2, keepdim=True).clamp(min=GRAM_EPSILON**0.5)
+    cosines = grams @ grams.transpose(1, 2)
+    return (cosines.sum(dim=2) - cosines.diagonal(dim1=1, dim2=2)).flatten()
+
+
+def summed(
+    objective: Objective, own_layer: str, channels: Tensor, variants: int = 1
+) -> Callable[[Mapping[str, Seen]], Tensor]:
+    """A function from layers to the objective (B,) of samples with own channels (B,)."""
+    terms = [(parse(text), weight) for text, weight in objective]
+
+    def evaluate(seen: Mapping[str, Seen]) -> Tensor:
+        values = [weight * _value(term, seen[term.layer or own_layer], channels, variants) for term, weight in terms]
+        return torch.stack(values).sum(dim=0) if values[1:] else values[0]
+
+    return evaluate
+
+
+def _value(term: Term, seen: Seen, channels: Tensor, variants: int) -> Tensor:
+    if term.name == "similarity":
+        return similarity(seen.output, variants)
+    if term.name not in OF_A_CHANNEL:
+        return {"layer": layer, "norm": norm}[term.name](seen.output)
+    source = seen.linear if term.name == "negative" else seen.output
+    maps = own_channel(source, channels if term.channel is None else _everywhere(term.channel, source, channels))
+    if term.name == "neuron":
+        return neuron(maps, seen.grid, term.cell)
+    return {"mean": mean, "peaks": peaks, "negative": negative}[term.name](maps)
+
+
+def _everywhere(channel: int, activation: Tensor, like: Tensor) -> Tensor:
+    if channel >= activation.shape[1]:
+        raise UserError(f"objective: channel {channel} is out of range, possible are 0 to {activation.shape[1] - 1}")
+    return torch.full_like(like, channel)

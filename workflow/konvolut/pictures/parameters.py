@@ -1,0 +1,169 @@
+"""Parameterisations: what the optimiser changes (`values`), as pictures and as the model sees them.
+
+All hold a leaf tensor with the units of a batch along its first axis and never mix them:
+`pictures()` is (B, 3, H, W), nominally in 0..1; `seen()` is the model's normalised input (B, C, H, W).
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from konvolut.asked.recipes import Recipe
+from konvolut.errors import UserError
+from konvolut.network.models import Network, denormalise, normalise
+from konvolut.pictures.priors import root
+from konvolut.results.contents import Priors
+
+Size = tuple[int, int]  # height, width
+
+# Grey noise of the lab notebook: uniform between these two.
+GREY_LOW, GREY_HIGH = 150 / 255, 180 / 255
+# lucid: standard deviation of the spectrum at the start, and the number that the picture is divided by.
+SPECTRUM_STD = 0.01
+SPECTRUM_DIVISOR = 4.0
+# lucid: square root of the colour covariance of ImageNet's photographs; its columns are three independent colours.
+COLOUR_SQRT = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+# Wave length that `decay` leaves alone: found by looking at tf_efficientnet_lite0; with longer ones pictures bleach.
+UNCHANGED_WAVE_PX = 16
+# Photographs are kept this far from black and white, where the sigmoid has no slope.
+PHOTO_MARGIN = 0.02
+
+
+class Pixels:
+    """The normalised input itself; pictures may leave 0..1 during the ascent."""
+
+    def __init__(self, network: Network, pictures: Tensor) -> None:
+        self.network = network
+        self.values = normalise(network, pictures).contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    def seen(self, size: Size | None = None) -> Tensor:
+        return self.values
+
+    def pictures(self) -> Tensor:
+        return denormalise(self.network, self.values)
+
+
+class Fourier:
+    """A spectrum in decorrelated colours: picture = sigmoid(colours · irfft2(values · scale) / 4).
+
+    `values` is (B, 3, H, W // 2 + 1, 2), real and imaginary part last; the scale makes all frequencies of a natural
+    photograph about equally large (lucid's image.py).
+    """
+
+    def __init__(self, network: Network, values: Tensor, size: Size, decay: float = 1.0) -> None:
+        self.network, self.size = network, size
+        self.values = values.requires_grad_()
+        self.scale = spectrum_scale(*size, decay).to(values.device)[..., None] / SPECTRUM_DIVISOR
+        self.colours = colour_matrix().to(values.device)
+
+    def seen(self, size: Size | None = None) -> Tensor:
+        return normalise(self.network, self.pictures(size))
+
+    def pictures(self, size: Size | None = None) -> Tensor:
+        """Pictures of `size`: at their own by default, smaller ones from the low frequencies alone."""
+        spectrum = self.values * self.scale
+        if size is not None and size != self.size:
+            spectrum = lowest(spectrum, size) * (size[0] * size[1] / (self.size[0] * self.size[1]))
+        planes = torch.fft.irfft2(torch.view_as_complex(spectrum), s=size or self.size)
+        # Colours last in memory (channels_last) is what the convolutions want, and one matrix product gives it.
+        return torch.sigmoid(planes.movedim(1, 3) @ self.colours.T).movedim(3, 1)
+
+
+class Maco:
+    """Phases alone: picture = sigmoid(standardised(colours · irfft2(magnitude · e^(i values)))), magnitude and colours
+    measured on photographs (Fel et al. 2023, arXiv 2306.06805).
+
+    `values` is (B, 3, H, W // 2 + 1); `transparency` (B, H, W) adds up |d objective / d picture|, its mean over
+    colours, whenever a gradient passes: how much each place mattered.
+    """
+
+    def __init__(self, network: Network, values: Tensor, size: Size, priors: Priors) -> None:
+        self.network, self.size = network, size
+        self.values = values.requires_grad_()
+        self.magnitude = fitted_magnitude(torch.from_numpy(priors.magnitude), size).to(values.device)
+        self.colours = torch.from_numpy(root(priors.covariance)).float().to(values.device)
+        self.transparency = torch.zeros(len(values), *size, device=values.device)
+
+    def seen(self, size: Size | None = None) -> Tensor:
+        return normalise(self.network, self.pictures())
+
+    def pictures(self, size: Size | None = None) -> Tensor:
+        planes = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.values), self.values), s=self.size)
+        linear = (planes.movedim(1, 3) @ self.colours.T).flatten(1)
+        linear = (linear - linear.mean(dim=1, keepdim=True)) / linear.std(dim=1, keepdim=True)
+        pictures = torch.sigmoid(linear).unflatten(1, (*self.size, -1)).movedim(3, 1)
+        if pictures.requires_grad:
+            pictures.register_hook(self._note)
+        return pictures
+
+    def _note(self, gradient: Tensor) -> None:
+        self.transparency += gradient.abs().mean(dim=1)
+
+
+def fitted_magnitude(magnitude: Tensor, size: Size) -> Tensor:
+    """(C, H, W // 2 + 1): the part of a square picture's magnitude (C, S, S // 2 + 1) that a picture of `size` has."""
+    side = magnitude.shape[1]
+    if max(size) > side:
+        raise UserError(f"priors of {side} px are too small for pictures of {max(size)} px")
+    if size == (side, side):
+        return magnitude
+    low = lowest(magnitude[None, ..., None], size)[0, ..., 0]
+    return low * (size[0] * size[1] / side**2)
+
+
+def lowest(spectrum: Tensor, size: Size) -> Tensor:
+    """(B, 3, h, w // 2 + 1, 2): the part of (B, 3, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
+    rows = torch.fft.fftfreq(size[0], 1 / size[0]).round().long()
+    return spectrum[:, :, rows.to(spectrum.device), : size[1] // 2 + 1].contiguous()
+
+
+def colour_matrix() -> Tensor:
+    """(3, 3): from independent colours to red, green and blue, the longest column of length 1."""
+    matrix = torch.tensor(COLOUR_SQRT)
+    return matrix / matrix.norm(dim=0).max()
+
+
+def frequencies(height: int, width: int) -> Tensor:
+    """(H, W // 2 + 1): the length of each frequency of irfft2 in cycles per pixel."""
+    return torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None, :])
+
+
+def spectrum_scale(height: int, width: int, decay: float = 1.0) -> Tensor:
+    """(H, W // 2 + 1): sqrt(w h) / max(f, 1 / max(w, h)), lucid's, times (16 f) ** (1 - decay).
+
+    A decay of 1 is that of natural photographs. Adam steps equally far in each frequency, and there are many high
+    ones: more than 1 takes from the noise and gives to large coloured shapes; waves of 16 px stay as they are.
+    """
+    f = frequencies(height, width).clamp(min=1 / max(width, height))
+    return (width * height) ** 0.5 / f * (f * UNCHANGED_WAVE_PX) ** (1 - decay)
+
+
+def start_noise(
+    recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size, priors: Priors | None = None
+) -> Pixels | Fourier | Maco:
+    """The recipe's parameterisation at random starts, one generator per unit, drawn on the CPU for all devices."""
+    if recipe.parameterisation == "maco":
+        if priors is None:
+            raise UserError(f"recipe {recipe.name!r} needs priors: what photographs have in common")
+        phases = [torch.rand(3, size[0], size[1] // 2 + 1, generator=generator) for generator in generators]
+        return Maco(network, (torch.stack(phases) * 2 - 1).mul(math.pi).to(network.device), size, priors)
+    if recipe.parameterisation == "pixels":
+        noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
+        return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))
+    shape = (3, size[0], size[1] // 2 + 1, 2)
+    noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
+    return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay)
+
+
+def start_pictures(recipe: Recipe, network: Network, pictures: Tensor) -> Pixels | Fourier:
+    """The recipe's parameterisation that shows the given pictures (B, 3, H, W) in 0..1."""
+    if recipe.parameterisation == "pixels":
+        return Pixels(network, pictures)
+    size = (pictures.shape[2], pictures.shape[3])
+    logits = torch.logit(pictures, eps=PHOTO_MARGIN)
+    start = Fourier(network, torch.zeros(1, device=pictures.device), size, recipe.decay)
+    planes = torch.einsum("ij,bjhw->bihw", start.colours.inverse(), logits)
+    start.values = (torch.view_as_real(torch.fft.rfft2(planes)) / start.scale).contiguous().requires_grad_()
+    return start

@@ -1,0 +1,251 @@
+"""The HDF5 layout of every result, drawn here: written and read as the plain objects of contents.py.
+
+Every file carries the root attributes `format` ("konvolut/1"), `kind` and `passport` (JSON). Text is UTF-8.
+Files appear whole or not at all: they are written under a temporary name and renamed.
+
+    results/{model}/activations/{first}-{last}.h5              kind = activations, one row per photograph
+    ├── image                   (n,) str       keys of the photographs, in the order of the image sheet
+    ├── label                   (n,) str       labels of the sheet ("" where none)
+    ├── crop                    (n, 4) float32 what the model saw of the upright photograph: left, top, right, bottom
+    │                                          in 0..1 (below 0 or above 1 where it was padded)
+    ├── predictions/class       (n, 5) int32   the five likeliest classes
+    ├── predictions/probability (n, 5) float32
+    ├── predictions/name        (n, 5) str
+    └── layers/{layer}/         a layer's name is used verbatim
+        ├── maps                (n, C, H, W) float16 | float32, one chunk = one channel of a few photographs
+        ├── max                 (n, C) float32 maximum over H, W
+        ├── mean                (n, C) float32
+        └── cell                (n, C, 2) int32 row and column of the (first) maximum
+
+    results/{model}/channels/{layer}/{first}-{last}.h5         kind = channels, start is always "noise"
+    results/{model}/dreams/{layer}/{first}-{last}.h5           kind = dreams, start is the key of a photograph
+    └── pictures/{start}/
+        ├── channel             (n,) int32
+        ├── picture             (n, H, W, 3) uint8, sRGB
+        ├── step                (m,) int32     after how many steps each intermediate was kept
+        ├── intermediate        (n, m, H, W, 3) uint8
+        ├── curve               (n, steps + 1) float32  the objective before each step and at the end
+        ├── activation          (n, 4) float32 of the finished 8-bit picture: clean mean, clean max, mean and max under
+        │                                      held-out transforms (medians)
+        ├── attempt             (n,) int32     0, or how many retries of the ladder it took
+        └── transparency        (n, H, W) float32  recipe maco alone: sum over the steps of |d objective / d picture|
+
+    results/priors.h5                                          kind = priors, for the recipe maco
+    ├── magnitude               (C, S, S // 2 + 1) float32     mean |rfft2| of the photographs' independent colours
+    ├── covariance              (C, C) float32                 of the colours in 0..1
+    └── mean                    (C,) float32
+
+    results/{model}/saliency/{first}-{last}.h5                 kind = saliency, one row per photograph
+    ├── image                   (n,) str
+    ├── input                   (n, H, W, 3) uint8      what the model saw
+    ├── target/class            (n, k) int32
+    ├── target/name             (n, k) str
+    ├── target/probability      (n, k) float32
+    ├── refused/{method}        str            why the method means nothing for this model; it has no maps then
+    └── maps/{method}           (n, k, H, W) float32, of the logit for the normalised input, see attributions.py
+                                (n, k, C, H, W) for gradient, guided_backpropagation and deconvnet
+
+    results/{model}/patches/{first}-{last}.h5                  kind = patches
+    └── patches/{image}/
+        ├── picture             (H, W, 3) uint8        the photograph as the model saw it, at its own aspect
+        ├── target_class, target_name, probability     the likeliest class of the whole photograph
+        ├── side                int            of the squares, px
+        ├── corner              (n, 2) int32   top and left of every square that was hidden, px
+        ├── drop                (n,) float32   of the class' probability
+        └── best                (k,) int32     rows of the largest drops, largest first
+
+    results/{model}/kernels.h5                                 kind = kernels
+    └── kernels/{layer}/weight  (out, in / groups, h, w) float32
+
+    results/{model}/fooling/{first}-{last}.h5                  kind = fooling
+    └── fooling/{image}/
+        ├── input               (H, W, 3) uint8        what the model saw
+        ├── predicted_class, predicted_name            what it took the photograph for
+        ├── target_class, target_name  (t,) int32, str what it was to be taken for
+        ├── picture             (t, H, W, 3) uint8     the changed photographs
+        ├── probability, before (t,) float32   of the target, for the changed 8-bit picture and for the photograph
+        ├── steps               (t,) int32
+        ├── l2, linf            (t,) float32   change of the 8-bit picture, colours in 0..1
+        └── curve               (t, most steps + 1) float32    the target's probability on the way, NaN after the end
+
+    results/{model}/inversion/{layer}/{first}-{last}.h5        kind = inversion
+    └── inversion/{image}/
+        ├── input, picture      (H, W, 3) uint8        what the model saw, and the picture with its features
+        ├── relative_error      float          |features(picture) - features(input)| / |features(input)|
+        └── curve               (steps + 1,) float32   the loss before each step and at the end
+
+    results/{model}/examples.h5                                kind = examples
+    ├── image                   (n,) str
+    └── layers/{layer}/
+        ├── image               (C, k) int32   rows of /image, best first
+        ├── value               (C, k) float32
+        ├── cell                (C, k, 2) int32
+        ├── box                 (C, k, 4) float32  receptive field of the cell in the whole photograph as it is seen
+        │                                          upright: left, top, right, bottom in 0..1, clipped to the photograph
+        ├── mean, std, max      (C,) float32   of the unit's maxima over the photographs
+        ├── active              (C,) float32   share of photographs with a maximum > 0
+        ├── histogram           (C, 24) int32  of the unit's maxima
+        └── edges               (C, 25) float32
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from konvolut.results.hdf5 import compressed, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
+from konvolut.results.contents import Activations, Examples, LayerActivations, LayerExamples, Pictures, Priors, Saliency
+
+# Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
+# below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
+CHUNK_BYTES = 128 * 1024
+
+
+def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], passport: dict) -> None:
+    """Write optimised pictures by start ("noise" or a photograph's key)."""
+    with new_file(path, kind, passport) as file:
+        for start, content in pictures.items():
+            group = file.create_group(f"pictures/{start}")
+            for name, values in fields_of(content).items():
+                if values is not None:
+                    put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
+
+
+def read_pictures(path: Path) -> dict[str, Pictures]:
+    """Read what write_pictures wrote; raises UserError for a file that is none of ours."""
+    with open_file(path) as file:
+        return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
+
+
+def write_priors(path: Path, priors: Priors, passport: dict) -> None:
+    """Write what photographs have in common."""
+    with new_file(path, "priors", passport) as file:
+        put_fields(file, priors)
+
+
+def read_priors(path: Path) -> Priors:
+    """Read what write_priors wrote."""
+    with open_file(path) as file:
+        return read_fields(Priors, file)
+
+
+def write_activations(path: Path, activations: Activations, passport: dict, compression: str) -> None:
+    """Write activations; `compression` of the maps: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none."""
+    with new_file(path, "activations", passport) as file:
+        put_text(file, "image", activations.image)
+        put_text(file, "label", activations.label)
+        put(file, "crop", activations.crop)
+        put(file, "predictions/class", activations.predicted_class)
+        put(file, "predictions/probability", activations.probability)
+        put_text(file, "predictions/name", activations.predicted_name)
+        for layer, content in activations.layers.items():
+            group = file.create_group(f"layers/{layer}")
+            for name, values in fields_of(content).items():
+                if name != "maps":
+                    put(group, name, values)
+                elif values is not None:
+                    group.create_dataset(
+                        name, data=values, chunks=map_chunks(values), fletcher32=True, **compressed(compression)
+                    )
+
+
+def read_activations(path: Path, maps: bool = False) -> Activations:
+    """Read an activations file; the maps themselves only where asked for."""
+    with open_file(path) as file:
+        return Activations(
+            image=text_of(file["image"]),
+            label=text_of(file["label"]),
+            crop=file["crop"][()],
+            predicted_class=file["predictions/class"][()],
+            probability=file["predictions/probability"][()],
+            predicted_name=text_of(file["predictions/name"]),
+            layers={
+                layer: LayerActivations(
+                    maps=group["maps"][()] if maps and "maps" in group else None,
+                    **{name: group[name][()] for name in ("max", "mean", "cell")},
+                )
+                for layer, group in file["layers"].items()
+            },
+        )
+
+
+def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
+    """The maps (C, H, W) of one photograph (by key) in one layer; None where they are not in this file."""
+    with open_file(path) as file:
+        keys, maps = text_of(file["image"]), file.get(f"layers/{layer}/maps")
+        return maps[keys.index(image)] if maps is not None and image in keys else None
+
+
+def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
+    """Write attribution maps."""
+    with new_file(path, "saliency", passport) as file:
+        put_text(file, "image", saliency.image)
+        put(file, "input", saliency.input, rows_per_chunk=1)
+        put(file, "target/class", saliency.target_class)
+        put_text(file, "target/name", saliency.target_name)
+        put(file, "target/probability", saliency.target_probability)
+        for method, maps in saliency.maps.items():
+            put(file, f"maps/{method}", maps, rows_per_chunk=1)
+        for method, reason in saliency.refused.items():
+            put_text(file, f"refused/{method}", reason)
+
+
+def read_saliency(path: Path) -> Saliency:
+    """Read what write_saliency wrote."""
+    with open_file(path) as file:
+        return Saliency(
+            image=text_of(file["image"]),
+            input=file["input"][()],
+            target_class=file["target/class"][()],
+            target_name=text_of(file["target/name"]),
+            target_probability=file["target/probability"][()],
+            maps={method: maps[()] for method, maps in file.get("maps", {}).items()},
+            refused={method: text_of(reason) for method, reason in file.get("refused", {}).items()},
+        )
+
+
+def write_examples(path: Path, examples: Examples, passport: dict) -> None:
+    """Write the examples of every layer of a model."""
+    with new_file(path, "examples", passport) as file:
+        put_text(file, "image", examples.image)
+        for layer, content in examples.layers.items():
+            put_fields(file.create_group(f"layers/{layer}"), content)
+
+
+def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
+    """Read an examples file, or only some of its layers."""
+    with open_file(path) as file:
+        wanted = file["layers"].keys() if layers is None else [name for name in layers if name in file["layers"]]
+        return Examples(
+            image=text_of(file["image"]),
+            layers={layer: read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
+        )
+
+
+def write_named(path: Path, kind: str, contents: Mapping[str, object], passport: dict) -> None:
+    """Write objects of contents.py, each under its name: the key of a photograph or a layer's name."""
+    with new_file(path, kind, passport) as file:
+        for name, content in contents.items():
+            put_fields(file.create_group(f"{kind}/{name}"), content)
+
+
+def read_named(path: Path, content: type) -> dict:
+    """Read what write_named wrote: objects of class `content` by name."""
+    with open_file(path) as file:
+        kind = file.attrs["kind"]
+        return {name: read_fields(content, group) for name, group in file.get(kind, {}).items()}
+
+
+def read_passport(path: Path) -> dict:
+    """The provenance of a result file."""
+    with open_file(path) as file:
+        return json.loads(file.attrs["passport"])
+
+
+def map_chunks(maps: np.ndarray) -> tuple[int, int, int, int]:
+    """Chunk shape for (n, C, H, W) maps: whole maps, split between photographs and channels as evenly as fits."""
+    count, channels, height, width = maps.shape
+    cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
+    photographs = min(count, max(1, round(cells**0.5)))
+    return photographs, min(channels, max(1, cells // photographs)), height, width

@@ -1,0 +1,1 @@
+"""What is computed of units and photographs; one module for each rule."""

@@ -1,0 +1,88 @@
+"""Maximally activated patches: the squares of a photograph whose hiding lowers its likeliest class most.
+
+As timm-vis has them, but the photograph keeps its own aspect, the drop is signed, the squares are filled with the mean
+of each colour, and rows are rows (timm-vis confuses them with columns where the photograph is no square).
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from konvolut import provenance
+from konvolut.asked.shards import LayerSpec, PatchesShard, layer_spec, read_census, told
+from konvolut.errors import UserError
+from konvolut.network import memory, models
+from konvolut.network.photographs import BATCH, GPU_BATCH, LARGEST_8_BIT, at_own_aspect
+from konvolut.pictures import images
+from konvolut.results import contents, store
+
+
+def compute(shard: PatchesShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
+    """Write the squares of a shard's photographs; `census` is the layers.csv of the same model."""
+    memory.keep_freed_blocks()
+    network = models.build(shard.model, models.choose_device(shard.device))
+    if not network.class_names:
+        raise UserError(f"patches: model {shard.model.id!r} has no classes (num_classes is 0)")
+    end = last_layer(Path(census))
+    found = {}
+    for photograph in shard.photographs:
+        picture = at_own_aspect(network, end, images.read(photograph.path), shard.longest_side_px)
+        found[photograph.key] = hide_squares(network, picture, shard.patch, shard.stride, shard.top)
+        progress(len(found), len(shard.photographs))
+    facts = network.facts() | told(shard)
+    passport = provenance.passport(technique="patches", code=provenance.code_digest("techniques.patches"), **facts)
+    store.write_named(Path(output), "patches", found, passport)
+
+
+def hide_squares(network: models.Network, picture: np.ndarray, patch: float, stride: float, top: int):
+    """contents.Patches of a picture (H, W, 3) uint8; `patch` and `stride` as shares of the shorter side, or in px."""
+    height, width = picture.shape[:2]
+    side, step = (in_pixels(measure, min(height, width)) for measure in (patch, stride))
+    corners = [(y, x) for y in range(0, height - side + 1, step) for x in range(0, width - side + 1, step)]
+    pixels = torch.tensor(picture).to(network.device).permute(2, 0, 1).float() / LARGEST_8_BIT
+    before = _probabilities(network, pixels, [None], side)[0]
+    target = int(before.argmax())
+    after = _probabilities(network, pixels, corners, side)[:, target]
+    drop = (before[target] - after).cpu().numpy()
+    return contents.Patches(
+        picture=picture,
+        target_class=target,
+        target_name=network.class_names[target],
+        probability=float(before[target]),
+        side=side,
+        corner=np.array(corners, np.int32),
+        drop=drop.astype(np.float32),
+        best=np.argsort(-drop, kind="stable")[:top].astype(np.int32),
+    )
+
+
+def in_pixels(measure: float, shorter_px: int) -> int:
+    """A share (up to 1) of the shorter side, or a number of px (above 1), at least 1 and at most the shorter side."""
+    return min(shorter_px, max(1, round(measure * shorter_px if measure <= 1 else measure)))
+
+
+def last_layer(census: Path) -> LayerSpec:
+    """The last layer with units: what a whole forward pass reaches."""
+    rows = read_census(census)
+    return layer_spec(census, rows[rows["refused"] == ""]["layer"].iloc[-1])
+
+
+@torch.inference_mode()
+def _probabilities(network: models.Network, pixels: Tensor, corners: list, side: int) -> Tensor:
+    """(n, classes) with the square at each corner filled with the picture's mean colour, or nothing for None."""
+    size = BATCH.get(network.device.type, GPU_BATCH)
+    mean = pixels.mean((1, 2), keepdim=True)
+    found = []
+    for first in range(0, len(corners), size):
+        part = corners[first : first + size]
+        hidden = pixels.repeat(size, 1, 1, 1)  # always as many, so that no library takes another kernel
+        for row, corner in enumerate(part):
+            if corner is not None:
+                y, x = corner
+                hidden[row, :, y : y + side, x : x + side] = mean
+        logits = network.module(models.normalise(network, hidden))
+        found.append(logits[: len(part)].softmax(1))
+    return torch.cat(found)

@@ -1,0 +1,122 @@
+"""Saliency: maps of photographs for the predicted and the given classes, by the methods of attributions.py."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from konvolut import provenance
+from konvolut.asked.shards import SaliencyShard, read_census
+from konvolut.errors import UserError
+from konvolut.network import memory, models
+from konvolut.network.classes import class_number
+from konvolut.network.photographs import batches, look_at
+from konvolut.results import contents, store
+from konvolut.techniques import attributions, refusals
+from konvolut.techniques.attributions import Question
+
+PREDICTED = "predicted"
+TARGETS = "saliency: targets"
+
+
+def gradient(network: models.Network, inputs: Tensor, targets: Tensor) -> Tensor:
+    """d logit[target] / d input (B, C, H, W) for one class number per input, targets (B,)."""
+    return explain(network, inputs, lambda logits: targets[:, None]).gradients[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class Explained:
+    """Logits (B, classes), targets (B, k), and k gradients (B, C, H, W)."""
+
+    logits: Tensor
+    targets: Tensor
+    gradients: list[Tensor]
+
+
+def explain(network: models.Network, inputs: Tensor, choose: Callable[[Tensor], Tensor]) -> Explained:
+    """Gradients for the targets (B, k) that `choose` picks by the logits; one forward pass."""
+    with torch.enable_grad():
+        inputs = inputs.detach().requires_grad_()
+        logits = network.module(inputs)
+        targets = choose(logits.detach())
+        # Pictures share no statistics in eval mode: the gradient of the sum is each picture's own gradient.
+        scores = logits.gather(1, targets).sum(0)
+        found = [torch.autograd.grad(score, inputs, retain_graph=True)[0] for score in scores]
+    return Explained(logits.detach(), targets, found)
+
+
+def scaled01(maps: Tensor) -> Tensor:
+    """Each map (..., H, W) stretched to 0..1 by its own minimum and maximum; a flat map becomes 0."""
+    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
+    return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
+
+
+def choose_targets(logits: Tensor, targets: Sequence[str | int], top: int, class_names: Sequence[str]) -> Tensor:
+    """Class numbers (B, k): the `top` likeliest where "predicted" is asked for, then the given ones, none twice."""
+    given = dict.fromkeys(class_number(target, class_names, TARGETS) for target in targets if target != PREDICTED)
+    count = min(len(class_names), len(given) + (top if PREDICTED in targets else 0))
+    rows = []
+    for ranked in logits.argsort(dim=1, descending=True, stable=True).tolist():
+        likeliest = ranked[:top] if PREDICTED in targets else []
+        rows.append(list(dict.fromkeys([*likeliest, *given, *ranked]))[:count])
+    return torch.tensor(rows, device=logits.device)
+
+
+def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
+    """Write the maps of a shard's photographs; `census` is the layers.csv of the same model."""
+    memory.keep_freed_blocks()
+    network = models.build(shard.model, models.choose_device(shard.device))
+    if not network.class_names:
+        raise UserError(f"saliency: model {shard.model.id!r} has no classes (num_classes is 0)")
+    layers = read_census(Path(census))
+    refused = {method: refusals.refusal(network, method, layers) for method in shard.methods}
+    refused = {method: reason for method, reason in refused.items() if reason}
+    pictures, _ = look_at(network, shard.photographs)
+    choose = functools.partial(choose_targets, targets=shard.targets, top=shard.top, class_names=network.class_names)
+    targets, probabilities = [], []
+    maps = {method: [] for method in shard.methods if method not in refused}
+    for rows, inputs in batches(network, pictures):
+        seeds = tuple(_seed(shard, photograph.id) for photograph in shard.photographs[rows])
+        found = explain(network, inputs, choose)
+        for method, part in _maps(network, inputs, found, seeds, list(maps), refusals.last_map(layers)).items():
+            maps[method].append(part)
+        targets.append(_rows(found.targets, len(seeds)))
+        probabilities.append(_rows(found.logits.softmax(1).gather(1, found.targets), len(seeds)))
+        progress(rows.stop, len(pictures))
+    classes = np.concatenate(targets).astype(np.int32)
+    content = contents.Saliency(
+        image=[photograph.key for photograph in shard.photographs],
+        input=pictures,
+        target_class=classes,
+        target_name=[[network.class_names[c] for c in row] for row in classes],
+        target_probability=np.concatenate(probabilities),
+        maps={method: np.concatenate(parts) for method, parts in maps.items()},
+        refused=refused,
+    )
+    facts = network.facts() | {"methods": shard.methods, "targets": shard.targets, "top": shard.top, "seed": shard.seed}
+    passport = provenance.passport(technique="saliency", code=provenance.code_digest("techniques.saliency"), **facts)
+    store.write_saliency(Path(output), content, passport)
+
+
+def _maps(network, inputs, found: Explained, seeds, methods, last_map) -> dict[str, np.ndarray]:
+    """Per method (n, k, ...) for the first n = len(seeds) inputs and the k targets of each."""
+    questions = [
+        Question(network, inputs, found.targets[:, place], g, seeds, last_map)
+        for place, g in enumerate(found.gradients)
+    ]
+    return {
+        method: np.stack([_rows(attributions.attribute(method, one), len(seeds)) for one in questions], 1)
+        for method in methods
+    }
+
+
+def _seed(shard: SaliencyShard, photograph: str) -> int:
+    return provenance.unit_seed(shard.seed, shard.model.id, photograph, "saliency")
+
+
+def _rows(values: Tensor, count: int) -> np.ndarray:
+    return values[:count].cpu().numpy()
