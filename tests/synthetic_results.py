@@ -36,6 +36,7 @@ COLUMNS = [
     "flops",
     "calls",
     "inplace",
+    "same_as",
     "auto",
     "refused",
 ]

@@ -21,7 +21,8 @@ def census_rows(channels=(8, 24, 40, 10)):
         for i, (name, count) in enumerate(zip(names, channels, strict=True))
     ]
     rows.append({"layer": "blocks", "channels": 0, "auto": False, "refused": "returns a tuple", "flops": 0.0})
-    return pd.DataFrame(rows)
+    rows.append(rows[2] | {"layer": "blocks.1.identity", "auto": False, "same_as": "blocks.1.conv"})
+    return pd.DataFrame(rows).fillna({"same_as": ""})
 
 
 @pytest.fixture
@@ -35,6 +36,7 @@ def census():
         (("auto",), ["stem", "blocks.1.conv", "classifier"]),
         (("all",), ["stem", "blocks.0.conv", "blocks.1.conv", "classifier"]),
         (("blocks.*.conv",), ["blocks.0.conv", "blocks.1.conv"]),
+        (("blocks.1.identity",), ["blocks.1.identity"]),
         (("classifier", "stem"), ["stem", "classifier"]),
         (("stem", "st*"), ["stem"]),
     ],

@@ -86,7 +86,7 @@ def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, m
         if glob == "auto":
             found = possible[possible["auto"].astype(str).str.lower() == "true"]["layer"]
         elif glob == "all":
-            found = possible["layer"]
+            found = possible[possible["same_as"] == ""]["layer"]
         else:
             found = [name for name in possible["layer"] if fnmatchcase(name, glob)]
         if not len(found):
@@ -145,7 +145,7 @@ def _inversion_rows(settings: Settings, model: ModelSource, census: pd.DataFrame
 def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
     if not settings.kernels.layers:
         return []
-    convolutions = census[census["kind"].str.contains("Conv2d")]
+    convolutions = census[census["kind"].str.contains("Conv2d")].assign(same_as="")  # a convolution's own name
     return resolve_layers(settings.kernels.layers, convolutions, "kernels", model.id)
 
 

@@ -181,7 +181,7 @@ def from_json(kind: type, text: str):
 
 def read_census(path: Path) -> pd.DataFrame:
     """The census of a model as inspect wrote it, one row per layer; empty cells are ""."""
-    text = {"layer": str, "kind": str, "stage": str, "layout": str, "activation": str, "refused": str}
+    text = dict.fromkeys(("layer", "kind", "stage", "layout", "activation", "same_as", "refused"), str)
     return pd.read_csv(path, dtype=text, keep_default_na=False)
 
 

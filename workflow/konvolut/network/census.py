@@ -7,6 +7,9 @@ FLOPs count multiplications and additions separately, for one picture, from the 
 receptive_field_exact: the field of cell i is `start + i * stride ... + px - 1` on the model's input; else it is the
 whole input (squeeze-excite gates and attention look everywhere). Where rows and columns differ (1 x 7 convolutions) the
 field is the larger of both.
+
+same_as: the layer that stands for all that put out this very tensor (a stage and its last block, an identity and what
+it passes on): the last one that has weights. It is "" for that one, and `layers: all` takes it alone.
 """
 
 from collections import Counter
@@ -29,7 +32,7 @@ BATCH = 2  # not 1, so that an output whose first axis is not the batch (windows
 COLUMNS = (
     *("index", "layer", "kind", "stage", "layout", "channels", "height", "width", "stride"),
     *("receptive_field_px", "receptive_field_start_px", "receptive_field_exact", "activation"),
-    *("parameters", "flops", "calls", "inplace", "auto", "refused"),
+    *("parameters", "flops", "calls", "inplace", "same_as", "auto", "refused"),
 )
 
 
@@ -69,13 +72,29 @@ class _Outputs:
         tensor = output if isinstance(output, Tensor) else None
         if not row["refused"]:
             row |= _field_columns(self.tracker.field_of(output), row, self.network.data.input_size[1:])
-        self.seen.append((row, self.tracker.clock, tensor))  # the tensor keeps its storage's identity
+        self.seen.append((row, self._contents(tensor, name), tensor))  # the tensor keeps its storage's identity
+
+    def _contents(self, tensor: Tensor | None, name: str) -> tuple:
+        """Equal for two layers only if what they put out is the same memory, and unchanged in between."""
+        if tensor is None:
+            return (name,)
+        storage = tensor.untyped_storage()._cdata
+        changed = self.tracker.changed_at.get(storage, 0)
+        return storage, changed, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
 
     def rows(self) -> Iterator[dict]:
-        changed = self.tracker.changed_at
-        for row, clock, tensor in self.seen:
-            inplace = tensor is not None and changed.get(tensor.untyped_storage()._cdata, -1) > clock
-            yield row | {"calls": self.calls[row["layer"]], "inplace": inplace}
+        possible = sorted(self.seen, key=lambda seen: _rank(seen[0]))  # stable: the last one of the best kind stays
+        last = {contents: row["layer"] for row, contents, _ in possible if not row["refused"]}
+        for row, contents, tensor in self.seen:
+            layer = row["layer"]
+            inplace = tensor is not None and contents != self._contents(tensor, layer)
+            same_as = last.get(contents, layer)
+            yield row | {"calls": self.calls[layer], "inplace": inplace, "same_as": same_as if same_as != layer else ""}
+
+
+def _rank(row: dict) -> tuple[bool, bool]:
+    """Layers by how well their name tells what they put out: with weights, with a nonlinearity, others."""
+    return row["parameters"] > 0, bool(row["activation"])
 
 
 def activation_of(module: nn.Module) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 from torch import nn
 
 STEM, HEAD = "stem", "head"
-EMPTY = {"layout": "", "activation": "", "refused": "", "stage": ""}
+EMPTY = dict.fromkeys(("layout", "activation", "same_as", "refused", "stage"), "")
 MOST_STAGES = 8  # a network with more (ViT: every block) is shown by this many of them, evenly from first to last
 ZERO = ["channels", "height", "width", "stride", "receptive_field_px", "receptive_field_start_px", "flops", "calls"]
 NO = ("receptive_field_exact", "inplace", "auto")
