@@ -130,7 +130,7 @@ class Passing(nn.Module):
     def __init__(self):
         super().__init__()
         self.conv, self.relu = nn.Conv2d(3, 4, 3), nn.ReLU(inplace=True)
-        self.block = nn.Sequential(nn.Conv2d(4, 5, 1), nn.Identity(), nn.Dropout(0))
+        self.block = nn.Sequential(nn.Conv2d(4, 5, 1), nn.Identity())
 
     def forward(self, x):
         return self.block(self.relu(self.conv(x)))
@@ -138,7 +138,7 @@ class Passing(nn.Module):
 
 def test_layers_that_put_out_the_same_tensor_name_the_last_of_them():
     table = census.census(wrapped(Passing())).set_index("layer")
-    same = {"block.0": "block", "block.1": "block", "block.2": "block", "block": "", "relu": "", "conv": ""}
+    same = {"block.0": "block", "block.1": "block", "block": "", "relu": "", "conv": ""}
     assert table["same_as"].to_dict() == same
 
 
