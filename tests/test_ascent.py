@@ -192,9 +192,9 @@ def test_out_of_memory_halves_the_batch_and_goes_on(network, monkeypatch):
     monkeypatch.setattr(ascent, "_attempt", small_memory)
     told = []
     recipe = named("lab", steps=1, units_per_batch=8)
-    found = ascent.ascend(network, LAYER, starts(0, 1, 2, 3), recipe, (32, 32), told.append)
+    found = ascent.ascend(network, LAYER, starts(0, 1, 2, 3), recipe, (32, 32), lambda *batch: told.append(batch))
     assert attempted == [4, 2, 2]
-    assert told == [2, 4]
+    assert [(first, made.channel.tolist()) for first, made in told] == [(0, [0, 1]), (2, [2, 3])]
     assert found.channel.tolist() == [0, 1, 2, 3]
 
 

@@ -36,6 +36,7 @@ ROWS = [
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.hdf5"},
     {"asked.sheets", "results.store"},
+    {"results.part"},
     {"network.record", "network.receptive", "network.shapes"},
     {"pictures.transforms", "pictures.objectives"},
     {"asked.sections"},

@@ -89,7 +89,7 @@ def test_the_file_holds_each_photograph_at_its_own_aspect(network, tmp_path):
     assert found["wide"].picture.shape == (48, 96, 3)
     assert found["tall"].picture.shape == (96, 36, 3)
     assert found["wide"].best.shape == (4,)
-    assert told == [(1, 2), (2, 2)]
+    assert told == [(0, 2), (1, 2), (2, 2)]
     alone = dataclasses.replace(shard, photographs=(photographs[1],))
     patches.compute(alone, tmp_path / "layers.csv", tmp_path / "b.h5", print)
     np.testing.assert_array_equal(

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -14,7 +15,7 @@ VERSION = "0.1.0"
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
 # Modules whose only effect on a result goes through its parameters: a changed error message there changes no picture.
 ASKED = ("settings", "sections", "kinds", "sheets", "places", "shards")
-TELLERS = frozenset({"errors", "job", *(f"asked.{name}" for name in ASKED)})
+TELLERS = frozenset({"errors", "job", "results.part", *(f"asked.{name}" for name in ASKED)})
 
 
 def passport(**facts) -> dict:
@@ -48,6 +49,11 @@ def file_sha256(path: Path) -> str:
     """The sha256 of a file's bytes."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def photographs_sha256(photographs: Iterable) -> dict[str, str]:
+    """What a passport says of photographs (asked.sheets.Photograph): the sha256 of each file by the key."""
+    return {photograph.key: file_sha256(photograph.path) for photograph in photographs}
 
 
 def closure(*modules: str) -> set[str]:

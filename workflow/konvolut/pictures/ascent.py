@@ -35,7 +35,7 @@ from konvolut.pictures.parameters import Fourier, Maco, Pixels, start_noise, sta
 from konvolut.pictures.scores import score
 from konvolut.pictures.transforms import Crops, draw, draw_crops, view_size, warp
 from konvolut.pictures.views import viewer
-from konvolut.results.contents import Pictures, Priors
+from konvolut.results.contents import PER_UNIT, Pictures, Priors, rows_of
 
 Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
 
@@ -50,8 +50,6 @@ FIRST_LEAKING_ATTEMPT, LAST_ATTEMPT, LONGER = 2, 3, 2
 LAST_RATE = 0.05
 # Sides that are whole multiples of this fill the vectors of a CPU (16 floats under AVX-512) for any place in the batch.
 LANES = 16
-# Fields of Pictures with a row per unit.
-PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", "transparency"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,12 +133,13 @@ def ascend(
     units: Sequence[UnitStart],
     recipe: Recipe,
     size: tuple[int, int],
-    progress: Callable[[int], None] = lambda done: None,
+    keep: Callable[[int, Pictures], None] = lambda first, made: None,
 ) -> Pictures:
-    """Pictures (H, W) = size of `units`, those that do not rise retried by the ladder; tells how many are done.
+    """Pictures (H, W) = size of `units`, those that do not rise retried by the ladder.
 
     `layers` is the units' own layer, followed by others that the objective names. The variants of one unit stand beside
-    one another in `units` and stay together. Running out of a GPU's memory halves the batch.
+    one another in `units` and stay together. Running out of a GPU's memory halves the batch. `keep` is told of each one
+    that is finished: the place of its first unit and its pictures.
     """
     layers = (layers,) if isinstance(layers, LayerSpec) else tuple(layers)
     apart = network.device.type == "cpu" and not fills_lanes(layers[0], recipe, size)
@@ -156,16 +155,9 @@ def ascend(
             torch.cuda.empty_cache()
             batch = whole_units(len(part) // 2, recipe)
             continue
+        keep(done, parts[-1])
         done += len(part)
-        progress(done)
     return rows_of(parts)
-
-
-def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
-    """Some rows (units) of each of the parts, joined."""
-    names = PER_UNIT if parts[0].transparency is None else (*PER_UNIT, "transparency")
-    joined = {name: np.concatenate([getattr(part, name)[rows] for part in parts]) for name in names}
-    return dataclasses.replace(parts[0], **joined)
 
 
 def whole_units(batch: int, recipe: Recipe) -> int:

@@ -1,6 +1,7 @@
 """The plain objects of stored results: numpy arrays and texts, fields as drawn at the top of store.py."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -17,6 +18,18 @@ class Pictures:
     activation: np.ndarray
     attempt: np.ndarray
     transparency: np.ndarray | None = None
+
+
+# Fields of Pictures with a row per unit.
+PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", "transparency"))
+
+
+def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
+    """Some rows (units) of each of the parts, joined; those of one part alone are not copied."""
+    names = PER_UNIT if parts[0].transparency is None else (*PER_UNIT, "transparency")
+    found = {name: [getattr(part, name)[rows] for part in parts] for name in names}
+    joined = {name: np.concatenate(values) if len(values) > 1 else values[0] for name, values in found.items()}
+    return dataclasses.replace(parts[0], **joined)
 
 
 @dataclasses.dataclass(frozen=True)

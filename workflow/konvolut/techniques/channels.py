@@ -11,10 +11,11 @@ from konvolut.asked.terms import layers_of
 from konvolut.network import memory, models
 from konvolut.network.shapes import takes
 from konvolut.network.streamline import streamlined
-from konvolut.pictures.ascent import UnitStart, ascend, coarse_size, rows_of
+from konvolut.pictures.ascent import UnitStart, ascend, coarse_size
 from konvolut.pictures.transforms import view_size
 from konvolut.results import store
 from konvolut.results.contents import Priors
+from konvolut.results.part import Part
 
 START = "noise"
 ATTEMPTS = 4
@@ -40,14 +41,17 @@ def render(
     layer, variants = layers[0], shard.recipe.variants
     measured = store.read_priors(Path(priors)) if priors else None
     units = [unit_start(shard, channel, variant, measured) for channel in shard.channels for variant in range(variants)]
-    total = len(units)
+    names = [(start_name(variant), channel) for channel in shard.channels for variant in range(variants)]
     side = side_px(network, layer, shard.recipe)
     shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, layer, (side, side)))
-    pictures = ascend(network, layers, units, shard.recipe, (side, side), lambda done: progress(done, total))
     known = {"priors_sha256": provenance.file_sha256(priors)} if priors else {}
     passport = passport_of(network, "channels", shard, side_px=side, **known)
-    starts = {start_name(variant): rows_of([pictures], slice(variant, None, variants)) for variant in range(variants)}
-    store.write_pictures(Path(output), "channels", starts, passport)
+    part = Part(output, "channels", passport, names, progress)
+    part.climb(
+        dict(zip(names, units, strict=True)),
+        lambda left, keep: ascend(network, layers, left, shard.recipe, (side, side), keep),
+    )
+    part.finish()
 
 
 def unit_start(shard: ChannelsShard, channel: int, variant: int = 0, priors: Priors | None = None) -> UnitStart:

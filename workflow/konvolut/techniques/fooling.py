@@ -16,7 +16,8 @@ from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number
 from konvolut.network.photographs import LARGEST_8_BIT, as_inputs, as_pictures, look_at
-from konvolut.results import contents, store
+from konvolut.results import contents
+from konvolut.results.part import Part
 
 
 def compute(shard: FoolingShard, output: Path, progress: Callable[[int, int], None]) -> None:
@@ -26,13 +27,13 @@ def compute(shard: FoolingShard, output: Path, progress: Callable[[int, int], No
     if not network.class_names:
         raise UserError(f"fooling: model {shard.model.id!r} has no classes (num_classes is 0)")
     targets = [class_number(target, network.class_names, "fooling: targets") for target in shard.targets]
-    found = {}
-    for photograph, picture in zip(shard.photographs, look_at(network, shard.photographs)[0], strict=True):
-        found[photograph.key] = fool(network, picture, targets, shard)
-        progress(len(found), len(shard.photographs))
-    facts = network.facts() | told(shard)
+    facts = network.facts() | told(shard) | {"photographs": provenance.photographs_sha256(shard.photographs)}
     passport = provenance.passport(technique="fooling", code=provenance.code_digest("techniques.fooling"), **facts)
-    store.write_named(Path(output), "fooling", found, passport)
+    part = Part(output, "fooling", passport, [photograph.key for photograph in shard.photographs], progress)
+    for photograph in [photograph for photograph in shard.photographs if photograph.key in part.missing()]:
+        picture = look_at(network, [photograph])[0][0]
+        part.keep({photograph.key: fool(network, picture, targets, shard)})
+    part.finish()
 
 
 def fool(network: models.Network, picture: np.ndarray, targets: list[int], recipe: FoolingShard) -> contents.Fooling:

@@ -20,7 +20,8 @@ from konvolut.asked.shards import InversionShard, LayerSpec, layer_spec, told
 from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs, as_pictures, look_at
 from konvolut.network.record import truncated
-from konvolut.results import contents, store
+from konvolut.results import contents
+from konvolut.results.part import Part
 
 START_STD = 0.1  # of the noise, in standard deviations of photographs: more remains visible in late layers
 TINY = 1e-12  # features that are all 0 have no relative error
@@ -32,14 +33,14 @@ def compute(shard: InversionShard, census: Path, output: Path, progress: Callabl
     memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     layer = layer_spec(Path(census), shard.layer)
-    found = {}
-    for photograph, picture in zip(shard.photographs, look_at(network, shard.photographs)[0], strict=True):
-        seed = provenance.unit_seed(shard.seed, shard.model.id, shard.layer, photograph.id, "inversion")
-        found[photograph.key] = invert(network, layer, picture, shard, seed)
-        progress(len(found), len(shard.photographs))
-    facts = network.facts() | told(shard)
+    facts = network.facts() | told(shard) | {"photographs": provenance.photographs_sha256(shard.photographs)}
     passport = provenance.passport(technique="inversion", code=provenance.code_digest("techniques.inversion"), **facts)
-    store.write_named(Path(output), "inversion", found, passport)
+    part = Part(output, "inversion", passport, [photograph.key for photograph in shard.photographs], progress)
+    for photograph in [photograph for photograph in shard.photographs if photograph.key in part.missing()]:
+        picture = look_at(network, [photograph])[0][0]
+        seed = provenance.unit_seed(shard.seed, shard.model.id, shard.layer, photograph.id, "inversion")
+        part.keep({photograph.key: invert(network, layer, picture, shard, seed)})
+    part.finish()
 
 
 def invert(network, layer: LayerSpec, picture: np.ndarray, recipe: InversionShard, seed: int) -> contents.Inversion:

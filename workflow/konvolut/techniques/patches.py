@@ -17,7 +17,8 @@ from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.photographs import BATCH, GPU_BATCH, LARGEST_8_BIT, at_own_aspect
 from konvolut.pictures import images
-from konvolut.results import contents, store
+from konvolut.results import contents
+from konvolut.results.part import Part
 
 
 def compute(shard: PatchesShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
@@ -27,14 +28,13 @@ def compute(shard: PatchesShard, census: Path, output: Path, progress: Callable[
     if not network.class_names:
         raise UserError(f"patches: model {shard.model.id!r} has no classes (num_classes is 0)")
     end = last_layer(Path(census))
-    found = {}
-    for photograph in shard.photographs:
-        picture = at_own_aspect(network, end, images.read(photograph.path), shard.longest_side_px)
-        found[photograph.key] = hide_squares(network, picture, shard.patch, shard.stride, shard.top)
-        progress(len(found), len(shard.photographs))
-    facts = network.facts() | told(shard)
+    facts = network.facts() | told(shard) | {"photographs": provenance.photographs_sha256(shard.photographs)}
     passport = provenance.passport(technique="patches", code=provenance.code_digest("techniques.patches"), **facts)
-    store.write_named(Path(output), "patches", found, passport)
+    part = Part(output, "patches", passport, [photograph.key for photograph in shard.photographs], progress)
+    for photograph in [photograph for photograph in shard.photographs if photograph.key in part.missing()]:
+        picture = at_own_aspect(network, end, images.read(photograph.path), shard.longest_side_px)
+        part.keep({photograph.key: hide_squares(network, picture, shard.patch, shard.stride, shard.top)})
+    part.finish()
 
 
 def hide_squares(network: models.Network, picture: np.ndarray, patch: float, stride: float, top: int):

@@ -1,0 +1,167 @@
+"""What is finished of a job that is not at its end, so that no unit is computed twice. No torch here.
+
+Each batch that a job has finished becomes a file in the folder `<output>.part`, undeclared to Snakemake (which deletes
+the declared outputs of a job that died). These files are results like any other: they appear whole or not at all and
+carry the passport of the result to be. A killed job loses the batch that it was at, no more.
+Where a sweep is cut anew (more channels, more photographs, longer jobs) the same units lie in neighbouring files of
+other names: those are read too.
+
+A unit counts as finished where all that could change it is the same: the passport, and the bytes of its photograph.
+Batches of any other passport are stale and deleted.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from konvolut.errors import UserError
+from konvolut.results import store
+from konvolut.results.contents import Fooling, Inversion, Patches, Pictures, rows_of
+
+# A unit is one picture (its start and its channel) or one photograph (its key).
+Unit = tuple[str, int] | str
+
+OPTIMISED = ("channels", "dreams")
+NAMED = {"patches": Patches, "fooling": Fooling, "inversion": Inversion}
+SUFFIX = ".part"
+# The finished result under a second name (no second copy), for the time until Snakemake has noted that it is finished:
+# it deletes an output of which it does not know that.
+WHOLE = "whole.h5"
+SPAN = re.compile(r"(\d+)-(\d+)")
+PHOTOGRAPHS = "photographs"  # the part of a passport that differs between files with the same units: sha256 by key
+
+
+class Part:
+    """The finished units of one output; `progress(done, total)` is told of them at once and after each batch."""
+
+    def __init__(
+        self,
+        output: Path,
+        kind: str,
+        passport: dict,
+        wanted: Sequence[Unit],
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        self.output, self.kind, self.passport = Path(output), kind, passport
+        self.wanted, self.progress = list(wanted), progress
+        self.folder = folder_of(self.output)
+        self.units: dict[Unit, object] = {}
+        for path in (*self._batches(), *neighbours(self.output)):
+            self._take(path)
+        progress(len(self.wanted) - len(self.missing()), len(self.wanted))
+
+    def missing(self) -> list[Unit]:
+        """The units that are still to be computed, in their order."""
+        return [unit for unit in self.wanted if unit not in self.units]
+
+    def keep(self, batch: Mapping[Unit, object]) -> None:
+        """Remember a batch of finished units, also beyond the death of this job where others are still to come."""
+        self.units |= batch
+        left = len(self.missing())
+        if left:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_units(self.folder / f"{len(self.wanted) - left:06}.h5", self.kind, batch, self.passport)
+        self.progress(len(self.wanted) - left, len(self.wanted))
+
+    def climb(self, starts: Mapping[Unit, object], ascend: Callable[[list, Callable], object]) -> None:
+        """Let `ascend(starts, keep)` make the pictures that are missing of `starts`."""
+        left = [unit for unit in self.missing() if unit in starts]
+
+        def keep(first: int, made: Pictures) -> None:
+            names = left[first : first + len(made.channel)]
+            self.keep({unit: rows_of([made], slice(row, row + 1)) for row, unit in enumerate(names)})
+
+        if left:
+            ascend([starts[unit] for unit in left], keep)
+
+    def finish(self) -> None:
+        """Write the result; the batches give way to its second name."""
+        write_units(self.output, self.kind, {unit: self.units[unit] for unit in self.wanted}, self.passport)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for path in self.folder.iterdir():
+            path.unlink()
+        with contextlib.suppress(OSError):  # not every file system has second names
+            os.link(self.output, self.folder / WHOLE)
+
+    def _batches(self) -> list[Path]:
+        """The files of this job's folder; what was left by the death of a writer goes."""
+        if not self.folder.is_dir():
+            return []
+        for path in self.folder.glob("*.tmp"):
+            path.unlink()
+        return sorted(self.folder.iterdir())
+
+    def _take(self, path: Path) -> None:
+        try:
+            theirs = store.read_passport(path)
+            found = read_units(path, self.kind) if self._fits(theirs) else {}
+        except UserError:
+            theirs, found = {}, {}
+        if not found and path.parent == self.folder:
+            path.unlink()
+        mine, other = self.passport.get(PHOTOGRAPHS, {}), theirs.get(PHOTOGRAPHS, {})
+        for unit, content in found.items():
+            start = unit if isinstance(unit, str) else unit[0]
+            if mine.get(start) == other.get(start):
+                self.units[unit] = content
+
+    def _fits(self, theirs: Mapping) -> bool:
+        mine = json.loads(json.dumps(self.passport))  # as it comes back from a file: lists for tuples
+        return {**theirs, PHOTOGRAPHS: None} == {**mine, PHOTOGRAPHS: None}
+
+
+def folder_of(output: Path) -> Path:
+    """Where the finished batches of an output lie."""
+    return Path(output).with_name(Path(output).name + SUFFIX)
+
+
+def neighbours(output: Path) -> list[Path]:
+    """Files beside `{first}-{last}.h5` whose span has something in common with it."""
+    span = _span(output)
+    others = [path for path in Path(output).parent.glob("*.h5") if path != Path(output)]
+    return sorted(path for path in others if span and _meets(span, _span(path)))
+
+
+def tidy(results: Path, planned: Iterable[str]) -> None:
+    """Delete the parts of what is finished, and of what no plan asks for any more."""
+    known = {Path(path) for path in planned}
+    for technique in (*OPTIMISED, *NAMED):
+        for folder in Path(results).glob(f"*/{technique}/**/*{SUFFIX}"):
+            output = folder.with_suffix("")
+            if output.exists() or output not in known:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_units(path: Path, kind: str, units: Mapping[Unit, object], passport: dict) -> None:
+    """Write results by unit, in their order."""
+    if kind in NAMED:
+        store.write_named(path, kind, units, passport)
+        return
+    starts: dict[str, list[Pictures]] = {}
+    for (start, _), content in units.items():
+        starts.setdefault(start, []).append(content)
+    store.write_pictures(path, kind, {start: rows_of(rows) for start, rows in starts.items()}, passport)
+
+
+def read_units(path: Path, kind: str) -> dict[Unit, object]:
+    """What write_units wrote."""
+    if kind in NAMED:
+        return store.read_named(path, NAMED[kind])
+    return {
+        (start, int(channel)): rows_of([content], slice(row, row + 1))
+        for start, content in store.read_pictures(path).items()
+        for row, channel in enumerate(content.channel)
+    }
+
+
+def _span(path: Path) -> tuple[int, int] | None:
+    found = SPAN.fullmatch(Path(path).stem)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def _meets(one: tuple[int, int], other: tuple[int, int] | None) -> bool:
+    return other is not None and one[0] <= other[1] and other[0] <= one[1]
