@@ -1,4 +1,4 @@
-"""Finished units outlive the death of their job, and no unit is computed twice: counted, killed, compared to the byte."""
+"""Finished units outlive the death of their job, and none is computed twice: counted, killed, compared by bytes."""
 
 import csv
 import dataclasses
@@ -24,7 +24,7 @@ RECIPE = named("lucid", steps=2, keep_every=1, size_px=32, units_per_batch=2, re
 DREAM = named("lab-dream", steps=2, keep_every=1, units_per_batch=2, retries=0)
 
 
-class Died(Exception):
+class Death(Exception):  # noqa: N818 - no error of ours
     """Stands for a killed job."""
 
 
@@ -73,7 +73,7 @@ def dying_after(batches):
     def progress(done, total):
         told.append(done)
         if len(told) > batches:  # the first call tells what was there before
-            raise Died
+            raise Death
 
     return progress
 
@@ -111,8 +111,8 @@ def test_after_a_sigkill_only_the_unfinished_units_are_made_and_the_bytes_are_th
 def test_a_batch_that_was_being_written_is_made_again(census, tmp_path, climbed, monkeypatch):
     output = tmp_path / "results/0-3.h5"
     with monkeypatch.context() as broken:
-        broken.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(Died))
-        with pytest.raises(Died):
+        broken.setattr(os, "replace", lambda *paths: (_ for _ in ()).throw(Death))
+        with pytest.raises(Death):
             channels.render(shard_of(0, 1, 2, 3), census, output)
     (part.folder_of(output) / "000002.h5.tmp").write_bytes(b"half")
     channels.render(shard_of(0, 1, 2, 3), census, output)
@@ -125,7 +125,7 @@ def test_a_batch_that_was_being_written_is_made_again(census, tmp_path, climbed,
 )
 def test_what_a_job_of_other_parameters_left_is_not_used_and_goes(census, tmp_path, climbed, change):
     output = tmp_path / "results/0-3.h5"
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         channels.render(shard_of(0, 1, 2, 3), census, output, dying_after(1))
     left = list(part.folder_of(output).iterdir())
     assert len(left) == 1
@@ -136,7 +136,7 @@ def test_what_a_job_of_other_parameters_left_is_not_used_and_goes(census, tmp_pa
 
 def test_changed_code_makes_the_units_again(census, tmp_path, climbed, monkeypatch):
     output = tmp_path / "results/0-3.h5"
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         channels.render(shard_of(0, 1, 2, 3), census, output, dying_after(1))
     monkeypatch.setattr("konvolut.provenance.code_digest", lambda *modules: "another")
     channels.render(shard_of(0, 1, 2, 3), census, output)
@@ -145,7 +145,7 @@ def test_changed_code_makes_the_units_again(census, tmp_path, climbed, monkeypat
 
 def test_a_damaged_batch_is_made_again(census, tmp_path, climbed):
     output = tmp_path / "results/0-3.h5"
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         channels.render(shard_of(0, 1, 2, 3), census, output, dying_after(1))
     (kept,) = part.folder_of(output).iterdir()
     kept.write_bytes(kept.read_bytes()[:3000])
@@ -174,7 +174,7 @@ def test_more_channels_take_the_finished_ones_from_the_neighbouring_file(census,
 def test_variants_of_a_channel_stay_together(census, tmp_path, climbed):
     recipe = named("diversity", steps=2, keep_every=0, size_px=32, units_per_batch=4, retries=0)
     shard = shard_of(0, 1, 2, recipe=recipe)
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         channels.render(shard, census, tmp_path / "a/0-2.h5", dying_after(1))
     channels.render(shard, census, tmp_path / "a/0-2.h5")
     assert climbed == [0] * 4 + [1] * 4 + [2] * 4
@@ -188,7 +188,7 @@ def dreams_of(photographs, *numbers):
 
 def test_a_dream_goes_on_in_the_midst_of_a_photograph(census, photographs, tmp_path, climbed):
     shard = dreams_of(photographs[:2], 1, 2, 3)
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         dreams.render(shard, census, tmp_path / "a/1-3.h5", dying_after(3))
     dreams.render(shard, census, tmp_path / "a/1-3.h5")
     assert climbed == [1, 2, 3, 1, 2, 3]
@@ -198,7 +198,7 @@ def test_a_dream_goes_on_in_the_midst_of_a_photograph(census, photographs, tmp_p
 
 def test_a_photograph_of_other_bytes_is_dreamt_of_again(census, photographs, tmp_path, climbed):
     shard = dreams_of(photographs[:2], 1, 2)
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         dreams.render(shard, census, tmp_path / "a/1-2.h5", dying_after(1))
     images.write_png(photographs[0].path, np.full((48, 64, 3), 99, np.uint8))
     dreams.render(shard, census, tmp_path / "a/1-2.h5")
@@ -226,7 +226,7 @@ def test_techniques_on_photographs_go_on_with_the_next_one(census, photographs, 
         needs_census = technique != "fooling"
         module.compute(shard_of_images(images), *([census] if needs_census else []), output, progress)
 
-    with pytest.raises(Died):
+    with pytest.raises(Death):
         compute(photographs, tmp_path / "a/0-2.h5", dying_after(2))
     compute(photographs, tmp_path / "a/0-2.h5")
     assert len(calls) == 3
