@@ -133,7 +133,9 @@ def techniques(source: ModelSource, table: pd.DataFrame, layers_csv: Path, out: 
         recipes.named("konvolut", **BRIEF, coarse_px=64, coarse_steps=1),
         recipes.named("lab-dream", **BRIEF),
     )
-    looked = shards.ActivationsShard(source, (PHOTOGRAPH,), units, True, "float16", "none", "cpu")
+    looked = shards.ActivationsShard(
+        source, (PHOTOGRAPH,), units, (PHOTOGRAPH.id,), None, "float16", "none", False, 40, "fail", "cpu"
+    )
     asked = shards.SaliencyShard(source, (PHOTOGRAPH,), ("vanilla",), ("predicted",), 1, 0, "cpu")
     calls = {"activations": lambda: activations.compute(looked, layers_csv, out, silent)}
     for layer in layers:

@@ -179,7 +179,7 @@ class Results:
         keys = [photo.key for photo in self.photos]
         channels = {name: count for name, (_, count, _) in self.layers.items()}
         examples = {name: layer_examples(self.rng, count, len(keys)) for name, count in channels.items()}
-        store.write_examples(self.folder / "examples.h5", store.Examples(keys, examples), PASSPORT)
+        store.write_examples(self.folder / "examples.h5", store.Examples(keys, examples, len(keys)), PASSPORT)
         rows, classes = len(keys), self.rng.permuted(np.tile(np.arange(6), (len(keys), 1)), axis=1)[:, :5]
         names = [[CLASSES[number] for number in row] for row in classes]
         shares = np.tile(np.array([0.62, 0.2, 0.05, 0.01, 0.001], np.float32), (rows, 1))
@@ -192,7 +192,7 @@ class Results:
             for value in [self.rng.gamma(2, 1, (rows, count)).astype(np.float32)]
         }
         crop = np.zeros((rows, 4), np.float32)
-        activations = store.Activations(keys, [""] * rows, crop, classes, shares, names, pooled)
+        activations = store.Activations(keys, [""] * rows, crop, classes, shares, names, pooled, keys)
         store.write_activations(self.folder / "activations.h5", activations, PASSPORT, "gzip")
         maps = {name: self.rng.gamma(1, 1, (rows, 1, 64, 64)).astype(np.float32) for name in ("vanilla", "positive")}
         maps["gradient"] = self.rng.normal(0, 1, (rows, 1, 3, 64, 64)).astype(np.float32)

@@ -8,6 +8,7 @@ import torch
 
 from konvolut.asked import shards
 from konvolut.asked.sheets import ModelSource, Photograph
+from konvolut.errors import UserError
 from konvolut.network import census, models, photographs
 from konvolut.pictures import images
 from konvolut.results import store
@@ -32,7 +33,8 @@ def folder(tmp_path_factory):
 
 def shard_of(folder, numbers, **changed) -> shards.ActivationsShard:
     rows = tuple(Photograph(id=f"p/{i}", key=f"p{i}", path=str(folder / f"{i}.png"), label=f"<{i}>") for i in numbers)
-    asked = {"layers": LAYERS, "maps": True, "dtype": "float32", "compression": "none", "device": "cpu"} | changed
+    asked = {"layers": LAYERS, "maps": tuple(row.id for row in rows), "dtype": "float32", "compression": "none"}
+    asked |= {"maps_layers": None, "draft": False, "keep": 3, "on_error": "fail", "device": "cpu"} | changed
     return shards.ActivationsShard(model=SOURCE, photographs=rows, **asked)
 
 
@@ -80,15 +82,16 @@ def test_pooled_statistics_are_those_of_the_maps(whole):
 
 
 def test_the_first_of_equal_cells_is_kept():
-    flat = activations.summarise(torch.zeros(1, 2, 3, 4), dtype=None)
-    assert not flat["cell"].any()
-    assert "maps" not in flat
+    for pooled in (activations._pooled_by_blocks, activations._pooled_at_once):
+        ties = torch.tensor([[1.0, 3, 3, 2], [0, 0, 0, 0], [-2, -1, -3, -1]])
+        most, mean, first = pooled(ties)
+        assert (most.tolist(), mean.tolist(), first.tolist()) == ([3, 0, -1], [2.25, 0, -1.75], [1, 0, 1])
 
 
 def test_the_result_of_a_photograph_does_not_depend_on_its_shard(folder, whole):
     parts = [computed(folder, numbers, "part.h5") for numbers in (range(3), range(3, len(whole.image)))]
     for layer, content in whole.layers.items():
-        for field in dataclasses.fields(content):
+        for field in dataclasses.fields(content)[:-1]:
             joined = np.concatenate([getattr(part.layers[layer], field.name) for part in parts])
             assert np.array_equal(joined, getattr(content, field.name)), (layer, field.name)
 
@@ -98,12 +101,62 @@ def test_half_precision_holds_the_largest_values_without_infinity(folder, whole)
     assert half.layers["layer3"].maps.dtype == np.float16
     assert np.allclose(half.layers["layer3"].maps, whole.layers["layer3"].maps[:2], rtol=1e-3, atol=1e-3)
     assert np.array_equal(half.layers["layer3"].max, whole.layers["layer3"].max[:2])
-    assert activations.summarise(torch.full((1, 1, 1, 1), 1e6), dtype="float16")["maps"].item() == 65504
+    assert activations.narrowed(np.full(1, 1e6, np.float32), "float16").item() == 65504
 
 
 def test_maps_can_be_left_out(folder):
-    pooled = computed(folder, range(2), "pooled.h5", maps=False)
+    pooled = computed(folder, range(2), "pooled.h5", maps=())
     assert all(content.maps is None for content in pooled.layers.values())
+
+
+def test_maps_are_those_of_the_photographs_and_layers_that_were_asked_for(folder, whole):
+    some = computed(folder, range(COUNT), "some.h5", maps=("p/1", "p/9", "elsewhere"), maps_layers=("layer*",))
+    assert some.maps_of == ["p1", "p9"]
+    assert [layer for layer, content in some.layers.items() if content.maps is not None] == list(LAYERS[:2])
+    assert np.array_equal(some.layers["layer3"].maps, whole.layers["layer3"].maps[[1, 9]])
+    assert np.array_equal(store.read_maps(folder / "some.h5", "layer3", "p9"), whole.layers["layer3"].maps[9])
+    assert store.read_maps(folder / "some.h5", "layer3", "p0") is None
+
+
+def test_a_damaged_photograph_ends_the_job_or_is_left_out_and_named(folder, whole):
+    shard = shard_of(folder, range(4))
+    broken = folder / "broken.png"
+    broken.write_bytes((folder / "1.png").read_bytes()[:-200])
+    rows = (shard.photographs[0], dataclasses.replace(shard.photographs[1], path=str(broken)), *shard.photographs[2:])
+    shard = dataclasses.replace(shard, photographs=rows, maps=())
+    with pytest.raises(UserError, match=r"broken\.png cannot be decoded"):
+        activations.compute(shard, folder / "layers.csv", folder / "b.h5", lambda *_: None)
+    assert not (folder / "b.h5").exists()
+    told = []
+    shard = dataclasses.replace(shard, on_error="skip")
+    activations.compute(shard, folder / "layers.csv", folder / "b.h5", lambda *done: told.append(done))
+    found = store.read_activations(folder / "b.h5")
+    assert found.image == ["p0", "p2", "p3"]
+    assert len(found.problem) == 1
+    assert "image 'p/1'" in found.problem[0]
+    assert np.array_equal(found.layers["fc"].max, whole.layers["fc"].max[[0, 2, 3]])
+    assert told[-1] == (4, 4)
+    nothing = dataclasses.replace(shard, photographs=rows[1:2])
+    with pytest.raises(UserError, match="none of the 1 photographs can be read"):
+        activations.compute(nothing, folder / "layers.csv", folder / "n.h5", lambda *_: None)
+
+
+def test_a_layer_that_hands_on_its_childs_output_is_summarised_once_and_a_changed_tensor_again():
+    keep = activations.Summaries(None, "float32")
+    tensor = torch.randn(1, 2, 3, 3)
+    assert keep(tensor, "a") is keep(tensor, "b")
+    before = keep(tensor, "a")
+    tensor.relu_()
+    assert (keep(tensor, "c")["mean"] > before["mean"]).all()
+
+
+def test_only_a_few_photographs_are_decoded_ahead(monkeypatch):
+    started = []
+    monkeypatch.setattr(photographs, "look", lambda network, one, draft: started.append(one) or one)
+    stream = photographs.stream(None, iter(range(1000)))
+    assert [next(stream) for _ in range(5)] == [0, 1, 2, 3, 4]
+    assert len(started) <= 5 + photographs.AHEAD
+    stream.close()
 
 
 def test_the_passport_says_which_network_it_was(folder, whole):

@@ -214,7 +214,8 @@ def test_maps_with_a_sign_are_shown_around_zero():
 def test_details_and_table_agree_with_the_stored_results(results, atlas):
     details = told(atlas / "lite0" / "blocks.1.0" / "details-0.js")
     columns = told(atlas / "lite0" / "blocks.1.0" / "columns.js")
-    keys, found = model.read_examples(results[0].folder / "examples.h5", "blocks.1.0")
+    evidence = model.read_examples(results[0].folder / "examples.h5", "blocks.1.0")
+    keys, found = evidence.image, evidence.layers["blocks.1.0"]
     with (atlas / "lite0" / "blocks.1.0" / "units.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["channel"]: row for row in csv.DictReader(file) if row["series"] == "channels"}
     for channel in range(80):

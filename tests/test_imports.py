@@ -25,7 +25,7 @@ OWNERS = {
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
-WITHOUT_TORCH += ["provenance", "job", "pictures.images", "techniques.examples"]
+WITHOUT_TORCH += ["provenance", "job", "pictures.images", "techniques.examples", "techniques.evidence"]
 
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
@@ -35,6 +35,7 @@ ROWS = [
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.hdf5"},
+    {"results.activation_files"},
     {"asked.sheets", "results.store"},
     {"results.part"},
     {"network.record", "network.receptive", "network.shapes"},
@@ -47,8 +48,10 @@ ROWS = [
     {"pictures.priors"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},
     {"network.inspection", "pictures.ascent", "pictures.leaks", "pictures.scores"},
-    {"techniques.attributions", "techniques.refusals"},
-    {name for name in MODULES if name.startswith("techniques.")} - {"techniques.attributions", "techniques.refusals"},
+    {"techniques.attributions", "techniques.refusals", "techniques.sketches"},
+    {"techniques.evidence"},
+    {name for name in MODULES if name.startswith("techniques.")}
+    - {"techniques.attributions", "techniques.refusals", "techniques.sketches", "techniques.evidence"},
 ]
 
 

@@ -77,7 +77,7 @@ def test_without_stopping_the_output_is_that_of_the_module(plain, x):
 
 
 def test_keep_decides_what_is_kept(plain, x):
-    with record.record(plain, [layer("conv")], keep=lambda shown: shown.amax((2, 3))) as recording:
+    with record.record(plain, [layer("conv")], keep=lambda shown, name: shown.amax((2, 3))) as recording:
         recording.run(plain, x)
     assert torch.equal(recording["conv"], plain.conv(x).amax((2, 3)))
 

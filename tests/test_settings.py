@@ -63,7 +63,7 @@ def test_what_is_written_is_what_is_read(folder):
         device: cpu
         layers: ["blocks.*", conv_head]
         images_on_error: skip
-        activations: {maps: false, dtype: float32, compression: gzip, images_per_shard: 3, layers: all}
+        activations: {maps: [], dtype: float32, compression: gzip, images_per_shard: 3, layers: all}
         examples: {top: 3, keep: 5}
         saliency: {methods: [negative], targets: [predicted, 281, tabby], top: 2}
         atlas: {title: "<b>", large: false}
@@ -71,7 +71,9 @@ def test_what_is_written_is_what_is_read(folder):
     )
     assert (read.seed, read.device, read.images_on_error) == (7, "cpu", "skip")
     assert read.layers == ("blocks.*", "conv_head")
-    assert read.activations == settings.ActivationsSettings(("all",), False, "float32", "gzip", 3)
+    assert read.activations == settings.ActivationsSettings(
+        layers=("all",), maps=(), dtype="float32", compression="gzip", images_per_shard=3
+    )
     assert read.examples == settings.ExamplesSettings(keep=5, top=3)
     assert read.saliency == settings.SaliencySettings(("negative",), ("predicted", 281, "tabby"), 2)
     assert (read.atlas.title, read.atlas.large) == ("<b>", False)
@@ -108,8 +110,8 @@ def test_an_unknown_key_is_named_with_its_section_and_what_is_near(folder, text,
         ("device: cdua", "device", "nearest: 'cuda'"),
         ("layers: []", "layers", "auto, all, or a list"),
         ("layers: [3]", "layers", "auto, all, or a list"),
-        ("activations: {maps: 1}", "activations.maps", "true or false"),
-        ('activations: {maps: "yes"}', "activations.maps", "true or false"),
+        ("activations: {maps: 1}", "activations.maps", "image ids"),
+        ('activations: {draft: "yes"}', "activations.draft", "true or false"),
         ("activations: {dtype: float64}", "activations.dtype", "nearest: 'float"),
         ("activations: [1]", "activations", "a section of keys"),
         ("channels: first:3", "channels", "a section of keys"),
@@ -162,7 +164,7 @@ COMMAND_LINE = [
     ),
     ("dreams={images: [], layers: null}", {"dreams": {"images": [], "layers": None}}),
     ("saliency={targets: [281, predicted], top: 3}", {"saliency": {"targets": [281, "predicted"], "top": 3}}),
-    ("activations={maps: false, layers: [a, b]}", {"activations": {"maps": False, "layers": ["a", "b"]}}),
+    ("activations={draft: false, layers: [a, b]}", {"activations": {"draft": False, "layers": ["a", "b"]}}),
     ('atlas={title: "12"}', {"atlas": {"title": "12"}}),
 ]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from konvolut.errors import UserError
-from konvolut.results import store
+from konvolut.results import activation_files, store
 
 
 @pytest.fixture
@@ -46,6 +46,7 @@ def activations(rng, dtype=np.float16, maps=True):
         probability=rng.random((4, 5)).astype(np.float32),
         predicted_name=[[f"class {i}{j}" for j in range(5)] for i in range(4)],
         layers={"blocks.2.1": layer},
+        maps_of=["a", "b", "ü", "<script>"] if maps else [],
     )
 
 
@@ -171,10 +172,10 @@ def test_h5dump_lists_every_dataset(tmp_path, rng):
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (500, 2048, 7, 7), (12, 32, 112, 112), (3, 1000, 1, 1)])
 def test_chunks_fit_the_data_and_hold_whole_maps(shape):
     maps = np.lib.stride_tricks.as_strided(np.zeros(1, np.float16), shape, (0, 0, 0, 0))
-    chunks = store.map_chunks(maps)
+    chunks = activation_files.map_chunks(maps, len(maps))
     assert chunks[2:] == shape[2:]
     assert all(0 < part <= whole for part, whole in zip(chunks, shape, strict=True))
-    assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * store.CHUNK_BYTES
+    assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * activation_files.CHUNK_BYTES
 
 
 def test_named_objects_come_back_as_they_were_numbers_and_texts_alike(tmp_path, rng):

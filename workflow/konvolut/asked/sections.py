@@ -27,13 +27,18 @@ class InspectSettings:
 
 @dataclasses.dataclass(frozen=True)
 class ActivationsSettings:
-    """What one forward pass per photograph leaves behind; `layers` None means those of the sweep."""
+    """What one forward pass per photograph leaves behind; `layers` None means those of the sweep.
+
+    `maps` holds ids of the photographs whose whole maps are kept, in the layers `maps_layers` (None: all).
+    """
 
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
-    maps: bool = setting(kinds.SWITCH, True)
+    maps: tuple[str, ...] = setting(IMAGES, ("first:64",))
+    maps_layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     dtype: str = setting(kinds.choice("float16", "float32"), "float16")
     compression: str = setting(kinds.choice("blosc-lz4", "gzip", "none"), "blosc-lz4")
-    images_per_shard: int = setting(kinds.whole(1), 64)
+    draft: bool = setting(kinds.SWITCH, False)
+    images_per_shard: int = setting(kinds.whole(1), 512)
 
 
 @dataclasses.dataclass(frozen=True)

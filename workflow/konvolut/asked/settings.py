@@ -159,7 +159,7 @@ def _check_across(settings: Settings) -> Settings:
         )
     for name in SECTIONS:
         section = getattr(settings, name)
-        for key in ("images", "feature_maps"):
+        for key in ("images", "maps", "feature_maps"):
             if hasattr(section, key):
                 asked = getattr(section, key)
                 chosen = sheets.choose_photographs(asked, settings.images, f"config: {name}.{key}")

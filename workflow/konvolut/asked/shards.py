@@ -19,14 +19,20 @@ TOLD_OTHERWISE = {"model", "photographs", "device"}
 
 @dataclasses.dataclass(frozen=True)
 class ActivationsShard:
-    """One forward pass per photograph for all layers."""
+    """One forward pass per photograph for all layers; whole maps of the photographs `maps` (ids) in `maps_layers`
+    (globs, None: all). `keep` best photographs go on to the rule examples; `on_error` is skip or fail.
+    """
 
     model: ModelSource
     photographs: tuple[Photograph, ...]
     layers: tuple[str, ...]
-    maps: bool
+    maps: tuple[str, ...]
+    maps_layers: tuple[str, ...] | None
     dtype: str
     compression: str
+    draft: bool
+    keep: int
+    on_error: str
     device: str
 
 
@@ -35,7 +41,6 @@ class ExamplesShard:
     """The photographs that excite each unit of a model most."""
 
     model: ModelSource
-    photographs: tuple[Photograph, ...]
     keep: int
 
 

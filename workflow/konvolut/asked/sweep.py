@@ -104,6 +104,8 @@ class Sweep:
         names = set(kind.__dataclass_fields__)
         if "photographs" in names:
             facts["photographs"] = tuple(self._photographs(technique, wildcards))
+        if technique == "activations":
+            facts |= self._asked_of_activations(facts["photographs"])
         if "layer" in names:
             facts["layer"] = wildcards.layer
         if "channels" in names:
@@ -112,6 +114,12 @@ class Sweep:
             rows = self._rows("kernels" if technique == "kernels" else "atlas")
             facts["layers"] = tuple(rows.query("model == @wildcards.model")["layer"])
         return shards.to_json(kind(**{name: facts.get(name, getattr(section, name, None)) for name in names}))
+
+    def _asked_of_activations(self, photographs: tuple) -> dict:
+        """What other sections want of activations; maps are also kept of the photographs whose maps are shown."""
+        asked = {*self.settings.activations.maps, *self.settings.atlas.feature_maps}
+        maps = tuple(photograph.id for photograph in photographs if photograph.id in asked)
+        return {"maps": maps, "keep": self.settings.examples.keep, "on_error": self.settings.images_on_error}
 
     def _photographs(self, technique: str, wildcards) -> list:
         images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))

@@ -180,12 +180,9 @@ def read_answers(paths: Iterable[Path]) -> dict[str, list[tuple[str, float]]]:
     return answers
 
 
-def read_examples(path: Path | None, layer: str) -> tuple[list[str], store.LayerExamples | None]:
-    """The keys of the photographs and what excites the units of `layer`, or None."""
-    if path is None:
-        return [], None
-    examples = store.read_examples(path, [layer])
-    return examples.image, examples.layers.get(layer)
+def read_examples(path: Path | None, layer: str) -> store.Examples:
+    """What excites the units of `layer`; without layers where it was not computed."""
+    return store.Examples([], {}) if path is None else store.read_examples(path, [layer])
 
 
 def shown(photographs: Iterable[Photograph], answers: dict[str, list[tuple[str, float]]]) -> dict[str, Shown]:

@@ -84,11 +84,16 @@ class LayerUnits:
 
     count: int
     series: list[Series]
-    keys: list[str]
+    evidence: store.Examples
     examples: store.LayerExamples | None
     shown: dict[str, Shown]
     names: tuple[str, ...] = ()
     examples_shown: int = 9
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the photographs that examples count."""
+        return self.evidence.image
 
     def top(self, channel: int) -> Shown | None:
         """The photograph that excites a unit most."""
@@ -111,7 +116,7 @@ def columns(units: LayerUnits) -> dict:
     return {
         "kind": "columns",
         "count": units.count,
-        "over": len(units.keys),
+        "over": units.evidence.photographs,
         "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
         "names": list(units.names),
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
@@ -238,4 +243,9 @@ def summary(units: LayerUnits, facts: LayerFacts) -> dict:
         series.append(
             entry.outline() | {"count": len(entry.channels), "health": counts, "passports": entry.passports[:1]}
         )
-    return {"layer": facts.name, "channels": facts.channels, "photographs": len(units.keys), "series": series}
+    return {
+        "layer": facts.name,
+        "channels": facts.channels,
+        "photographs": units.evidence.photographs,
+        "series": series,
+    }

@@ -36,12 +36,13 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     folder = _emptied(folder)
     network = model.read_network(inputs.model_json)
     facts = model.layer_facts(model.read_census(inputs.census_csv), inputs.layer)
-    keys, examples = model.read_examples(inputs.examples, inputs.layer)
+    evidence = model.read_examples(inputs.examples, inputs.layer)
+    examples = evidence.layers.get(inputs.layer)
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
     layer_units = units.LayerUnits(
-        facts.channels, optimised, keys, examples, shown, tuple(names), inputs.examples_shown
+        facts.channels, optimised, evidence, examples, shown, tuple(names), inputs.examples_shown
     )
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))

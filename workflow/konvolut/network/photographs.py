@@ -1,12 +1,18 @@
 """Photographs as a model sees them: files -> 8-bit pictures of its input size -> batches of inputs."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from konvolut.asked.shards import LayerSpec
+from konvolut.errors import UserError
 from konvolut.network.models import Network, denormalise, normalise
 from konvolut.network.shapes import takes
 from konvolut.pictures import images
@@ -18,20 +24,78 @@ SIDE_MULTIPLES_PX = (1, 32, 64, 128)
 # size, and then the bits of a photograph would depend on how the set was cut into shards.
 BATCH = {"cpu": 4}  # beyond 4 a CPU gains nothing, and a gradient of lite0 takes 80 MB for each picture
 GPU_BATCH = 32
+# Photographs that wait decoded, beside those being decoded: two batches of a GPU, some 10 MB.
+AHEAD = 2 * GPU_BATCH
+# More threads than this do not decode faster than a GPU looks.
+MOST_DECODERS = 8
+# A drafted JPEG keeps this many times the pixels that the model's transform shrinks it to, so that it is still shrunk.
+DRAFT_REDUNDANCY = 2
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A photograph with what the model sees of it, (H, W, 3) uint8, and the box (4,) of images.fit."""
+
+    photograph: object
+    picture: np.ndarray
+    box: tuple[float, ...]
 
 
 def look_at(network: Network, photographs: Sequence) -> tuple[np.ndarray, np.ndarray]:
     """What the model sees of each photograph, (n, H, W, 3) uint8, and the boxes (n, 4) of images.fit."""
+    seen = [look(network, photograph) for photograph in photographs]
+    return np.stack([one.picture for one in seen]), np.asarray([one.box for one in seen], np.float32)
+
+
+def look(network: Network, photograph, *, draft: bool = False) -> Seen:
+    """What the model sees of a photograph; `draft` decodes large JPEGs at a fraction, see images.read."""
     data = network.data
     mean = data.mean if len(data.mean) == 3 else (data.mean[0],) * 3  # RGB
     fill = tuple(round(LARGEST_8_BIT * value) for value in mean)
     size = data.input_size[1:]
-    seen = [
-        images.fit(images.read(photograph.path), size, data.crop_pct, data.interpolation, data.crop_mode, fill)
-        for photograph in photographs
-    ]
-    pictures, boxes = zip(*seen, strict=True)
-    return np.stack(pictures), np.asarray(boxes, np.float32)
+    shortest_px = round(DRAFT_REDUNDANCY * max(size) / data.crop_pct) if draft else None
+    photo = images.read(photograph.path, shortest_px)
+    return Seen(photograph, *images.fit(photo, size, data.crop_pct, data.interpolation, data.crop_mode, fill))
+
+
+def stream(
+    network: Network, photographs: Iterable, *, draft: bool = False, left_out: Callable | None = None
+) -> Iterator[Seen]:
+    """What the model sees of photograph after photograph, in their order, decoded ahead by threads (Pillow lets go of
+    Python's lock); only a few are in memory at any time.
+
+    Of one that cannot be read `left_out(photograph, error)` is told; without it the UserError ends the stream.
+    """
+    waiting: deque[tuple[object, Future]] = deque()
+    todo = iter(photographs)
+    with ThreadPoolExecutor(min(MOST_DECODERS, _cores())) as decoders:
+        while True:
+            for photograph in itertools.islice(todo, AHEAD - len(waiting)):
+                waiting.append((photograph, decoders.submit(look, network, photograph, draft=draft)))
+            if not waiting:
+                return
+            photograph, future = waiting.popleft()
+            try:
+                yield future.result()
+            except UserError as error:
+                if left_out is None:
+                    decoders.shutdown(cancel_futures=True)
+                    raise
+                left_out(photograph, error)
+
+
+def batches_of(network: Network, seen: Iterable[Seen]) -> Iterator[tuple[list[Seen], Tensor]]:
+    """Photographs and inputs; always as many inputs, of which the first ones are the photographs."""
+    size = BATCH.get(network.device.type, GPU_BATCH)
+    todo = iter(seen)
+    while part := list(itertools.islice(todo, size)):
+        _, inputs = next(batches(network, np.stack([one.picture for one in part])))
+        yield part, inputs
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def batches(network: Network, pictures_u8: np.ndarray) -> Iterator[tuple[slice, Tensor]]:

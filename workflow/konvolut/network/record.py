@@ -46,12 +46,12 @@ class Recording(dict[str, Any]):
 
 @contextmanager
 def record(
-    module: nn.Module, layers: Sequence, *, stop: bool = False, keep: Callable[[Tensor], Any] | None = None
+    module: nn.Module, layers: Sequence, *, stop: bool = False, keep: Callable[[Tensor, str], Any] | None = None
 ) -> Iterator[Recording]:
     """Record layers within a `with` block; with stop, end each forward pass as soon as all are recorded.
 
-    `keep(shown)` decides what is kept; it sees the tensor before later modules change it in place. Without it a copy
-    is kept, or the tensor itself for the layer that ends the pass.
+    `keep(shown, name of the layer)` decides what is kept; it sees the tensor before later modules change it in place.
+    Without it a copy is kept, or the tensor itself for the layer that ends the pass.
     """
     recording = Recording()
     modules = dict(module.named_modules())
@@ -120,7 +120,7 @@ def _make_hook(recording: Recording, layer, *, last: int, keep: Callable | None)
         shown = present(output, layer, recording.input_hw)
         ends = len(recording) + 1 == last
         if keep is not None:
-            recording[layer.name] = keep(shown)
+            recording[layer.name] = keep(shown, layer.name)
         else:
             recording[layer.name] = shown if ends else shown.clone()
         if ends:

@@ -42,6 +42,50 @@ class Priors:
 
 
 @dataclasses.dataclass(frozen=True)
+class Best:
+    """The photographs of a file that excite each unit most; fields as drawn under evidence/best."""
+
+    image: np.ndarray
+    value: np.ndarray
+    cell: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """Sums over each unit's maxima; fields as drawn under evidence/moments."""
+
+    count: int
+    mean: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    positive: np.ndarray
+    rectified: np.ndarray
+    rectified_squares: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Sketch:
+    """The distribution of each unit's maxima in a few bins; fields as drawn under evidence/sketch, see sketches.py."""
+
+    code: np.ndarray
+    count: np.ndarray
+    image: np.ndarray
+    value: np.ndarray
+    cell: np.ndarray
+    dropped: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """What the photographs of one file say about the units of one layer, so that files can be merged."""
+
+    best: Best
+    moments: Moments
+    sketch: Sketch
+
+
+@dataclasses.dataclass(frozen=True)
 class LayerActivations:
     """Activations of one layer; `maps` is None where only the pooled statistics are kept."""
 
@@ -49,11 +93,12 @@ class LayerActivations:
     max: np.ndarray
     mean: np.ndarray
     cell: np.ndarray
+    evidence: Evidence | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Activations:
-    """One activations file; fields as drawn in store.py."""
+    """One activations file; fields as drawn in store.py. `maps_of` has the keys of the photographs with whole maps."""
 
     image: list[str]
     label: list[str]
@@ -62,6 +107,8 @@ class Activations:
     probability: np.ndarray
     predicted_name: list[list[str]]
     layers: dict[str, LayerActivations]
+    maps_of: list[str] = dataclasses.field(default_factory=list)
+    problem: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +126,10 @@ class Saliency:
 
 @dataclasses.dataclass(frozen=True)
 class LayerExamples:
-    """What excites the units of one layer; fields as drawn under layers/{layer} of an examples file."""
+    """What excites the units of one layer; fields as drawn under layers/{layer} of an examples file.
+
+    What stands below `edges` is None in files made before it was known.
+    """
 
     image: np.ndarray
     value: np.ndarray
@@ -91,14 +141,29 @@ class LayerExamples:
     active: np.ndarray
     histogram: np.ndarray
     edges: np.ndarray
+    quantiles: np.ndarray | None = None
+    dead: np.ndarray | None = None
+    selectivity: np.ndarray | None = None
+    class_index: np.ndarray | None = None
+    class_share: np.ndarray | None = None
+    quantile_image: np.ndarray | None = None
+    quantile_value: np.ndarray | None = None
+    quantile_cell: np.ndarray | None = None
+    quantile_box: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """One examples file: the photographs' keys and what each layer's units make of them."""
+    """One examples file: keys of the photographs that are shown, and what each layer's units make of all of them.
+
+    `photographs` is how many there were, `classes` the names that class_index counts, `classes_are` labels or predictions.
+    """
 
     image: list[str]
     layers: dict[str, LayerExamples]
+    photographs: int = 0
+    classes: list[str] = dataclasses.field(default_factory=list)
+    classes_are: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

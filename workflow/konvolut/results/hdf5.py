@@ -15,6 +15,7 @@ from konvolut.errors import UserError
 
 FORMAT = "konvolut/1"
 TEXT = h5py.string_dtype("utf-8")
+File, Group = h5py.File, h5py.Group
 
 
 @contextlib.contextmanager
@@ -58,6 +59,38 @@ def put(group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | 
         return
     chunks = (rows_per_chunk, *values.shape[1:]) if rows_per_chunk else True
     group.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **compressed("gzip"))
+
+
+class Growing:
+    """A dataset that grows by rows; they wait until they fill a chunk, so that each chunk is compressed once."""
+
+    def __init__(self, group: h5py.Group, name: str, chunks: tuple[int, ...], compression: str) -> None:
+        self.group, self.name, self.chunks, self.compression = group, name, chunks, compression
+        self.waiting: list[np.ndarray] = []
+        self.rows = 0
+
+    def add(self, values: np.ndarray) -> None:
+        """Add rows (n, ...)."""
+        self.waiting.append(values)
+        self.rows += len(values)
+        if self.rows >= self.chunks[0]:
+            self._write(self.rows - self.rows % self.chunks[0])
+
+    def finish(self) -> None:
+        """Write what still waits."""
+        if self.rows or self.name not in self.group:
+            self._write(self.rows)
+
+    def _write(self, count: int) -> None:
+        values = np.concatenate(self.waiting)
+        self.waiting, self.rows = [values[count:]], len(values) - count
+        if self.name not in self.group:
+            options = {"chunks": self.chunks, "fletcher32": True, **compressed(self.compression)}
+            self.group.create_dataset(self.name, data=values[:count], maxshape=(None, *values.shape[1:]), **options)
+            return
+        dataset = self.group[self.name]
+        dataset.resize(len(dataset) + count, axis=0)
+        dataset[len(dataset) - count :] = values[:count]
 
 
 def put_text(group: h5py.Group, name: str, values: str | list) -> None:

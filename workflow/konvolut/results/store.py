@@ -11,11 +11,18 @@ Files appear whole or not at all: they are written under a temporary name and re
     ├── predictions/class       (n, 5) int32   the five likeliest classes
     ├── predictions/probability (n, 5) float32
     ├── predictions/name        (n, 5) str
+    ├── maps_of                 (m,) str       keys of the photographs whose whole maps are kept
+    ├── problem                 (p,) str       sentences on the photographs that were left out
     └── layers/{layer}/         a layer's name is used verbatim
-        ├── maps                (n, C, H, W) float16 | float32, one chunk = one channel of a few photographs
+        ├── maps                (m, C, H, W) float16 | float32, one chunk = some channels of a few photographs
         ├── max                 (n, C) float32 maximum over H, W
         ├── mean                (n, C) float32
-        └── cell                (n, C, 2) int32 row and column of the (first) maximum
+        ├── cell                (n, C, 2) int32 row and column of the (first) maximum
+        └── evidence/           what the rule examples merges instead of reading all that stands above
+            ├── best/           image (rows of this file), value, cell: (C, k), best first
+            ├── moments/        count; (C,) float64 mean, squares (sum of (x - mean)^2), low, high, positive (how many),
+            │                   rectified and rectified_squares (sums of max(x, 0) and of its square)
+            └── sketch/         see sketches.py: code, count, image, value (C, b), cell (C, b, 2), dropped (C,)
 
     results/{model}/channels/{layer}/{first}-{last}.h5         kind = channels, start is always "noise"
     results/{model}/dreams/{layer}/{first}-{last}.h5           kind = dreams, start is the key of a photograph
@@ -75,7 +82,10 @@ Files appear whole or not at all: they are written under a temporary name and re
         └── curve               (steps + 1,) float32   the loss before each step and at the end
 
     results/{model}/examples.h5                                kind = examples
-    ├── image                   (n,) str
+    ├── image                   (n,) str       keys of the photographs that are among anybody's examples
+    ├── photographs             int            how many there were
+    ├── classes                 (c,) str       of the photographs: their labels where these repeat, else predictions
+    ├── classes_are             str            "labels", "predictions" or "" (neither is known)
     └── layers/{layer}/
         ├── image               (C, k) int32   rows of /image, best first
         ├── value               (C, k) float32
@@ -84,22 +94,50 @@ Files appear whole or not at all: they are written under a temporary name and re
         │                                          upright: left, top, right, bottom in 0..1, clipped to the photograph
         ├── mean, std, max      (C,) float32   of the unit's maxima over the photographs
         ├── active              (C,) float32   share of photographs with a maximum > 0
-        ├── histogram           (C, 24) int32  of the unit's maxima
-        └── edges               (C, 25) float32
+        ├── histogram           (C, 24) int32  of the unit's maxima; exact up to 256 different maxima, else a maximum
+        │                                      may stand in a neighbouring bin
+        ├── edges               (C, 25) float32
+        ├── quantiles           (C, 7) float32 below which .01, .1, .25, .5, .75, .9, .99 of the maxima lie
+        ├── dead                (C,) bool      the maximum is the same on every photograph
+        ├── selectivity         (C,) float32   0: all photographs excite it alike, 1: one alone (lifetime sparseness of
+        │                                      the rectified maxima, Vinje and Gallant 2000)
+        ├── class_index         (C, 3) int32   of /classes: the most frequent of the k best photographs, -1: none
+        ├── class_share         (C, 3) float32 of the k best
+        └── quantile_image, quantile_value, quantile_cell, quantile_box     (C, 3, 3) and so on: three photographs each
+                                               whose maxima lie at the quantiles .1, .5 and .9
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
+from konvolut.results.activation_files import (
+    new_activations,
+    read_about,
+    read_activations,
+    read_evidence,
+    read_maps,
+    read_pooled,
+    write_activations,
+)
+from konvolut.results.contents import (
+    Activations,
+    Evidence,
+    Examples,
+    LayerActivations,
+    LayerExamples,
+    Pictures,
+    Priors,
+    Saliency,
+)
+from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
-from konvolut.results.hdf5 import compressed, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
-from konvolut.results.contents import Activations, Examples, LayerActivations, LayerExamples, Pictures, Priors, Saliency
-
-# Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
-# below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
-CHUNK_BYTES = 128 * 1024
+__all__ = [
+    *("Activations", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
+    *("new_activations", "write_activations", "read_activations", "read_about", "read_evidence", "read_maps"),
+    *("read_pooled", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
+    *("read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
+]
 
 
 def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], passport: dict) -> None:
@@ -128,53 +166,6 @@ def read_priors(path: Path) -> Priors:
     """Read what write_priors wrote."""
     with open_file(path) as file:
         return read_fields(Priors, file)
-
-
-def write_activations(path: Path, activations: Activations, passport: dict, compression: str) -> None:
-    """Write activations; `compression` of the maps: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none."""
-    with new_file(path, "activations", passport) as file:
-        put_text(file, "image", activations.image)
-        put_text(file, "label", activations.label)
-        put(file, "crop", activations.crop)
-        put(file, "predictions/class", activations.predicted_class)
-        put(file, "predictions/probability", activations.probability)
-        put_text(file, "predictions/name", activations.predicted_name)
-        for layer, content in activations.layers.items():
-            group = file.create_group(f"layers/{layer}")
-            for name, values in fields_of(content).items():
-                if name != "maps":
-                    put(group, name, values)
-                elif values is not None:
-                    group.create_dataset(
-                        name, data=values, chunks=map_chunks(values), fletcher32=True, **compressed(compression)
-                    )
-
-
-def read_activations(path: Path, maps: bool = False) -> Activations:
-    """Read an activations file; the maps themselves only where asked for."""
-    with open_file(path) as file:
-        return Activations(
-            image=text_of(file["image"]),
-            label=text_of(file["label"]),
-            crop=file["crop"][()],
-            predicted_class=file["predictions/class"][()],
-            probability=file["predictions/probability"][()],
-            predicted_name=text_of(file["predictions/name"]),
-            layers={
-                layer: LayerActivations(
-                    maps=group["maps"][()] if maps and "maps" in group else None,
-                    **{name: group[name][()] for name in ("max", "mean", "cell")},
-                )
-                for layer, group in file["layers"].items()
-            },
-        )
-
-
-def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
-    """The maps (C, H, W) of one photograph (by key) in one layer; None where they are not in this file."""
-    with open_file(path) as file:
-        keys, maps = text_of(file["image"]), file.get(f"layers/{layer}/maps")
-        return maps[keys.index(image)] if maps is not None and image in keys else None
 
 
 def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
@@ -208,7 +199,9 @@ def read_saliency(path: Path) -> Saliency:
 def write_examples(path: Path, examples: Examples, passport: dict) -> None:
     """Write the examples of every layer of a model."""
     with new_file(path, "examples", passport) as file:
-        put_text(file, "image", examples.image)
+        about = {name: value for name, value in fields_of(examples).items() if name != "layers"}
+        for name, value in about.items():
+            (put if name == "photographs" else put_text)(file, name, value)
         for layer, content in examples.layers.items():
             put_fields(file.create_group(f"layers/{layer}"), content)
 
@@ -218,7 +211,8 @@ def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
     with open_file(path) as file:
         wanted = file["layers"].keys() if layers is None else [name for name in layers if name in file["layers"]]
         return Examples(
-            image=text_of(file["image"]),
+            **{name: text_of(file[name]) for name in ("image", "classes", "classes_are")},
+            photographs=int(file["photographs"][()]),
             layers={layer: read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
         )
 
@@ -241,11 +235,3 @@ def read_passport(path: Path) -> dict:
     """The provenance of a result file."""
     with open_file(path) as file:
         return json.loads(file.attrs["passport"])
-
-
-def map_chunks(maps: np.ndarray) -> tuple[int, int, int, int]:
-    """Chunk shape for (n, C, H, W) maps: whole maps, split between photographs and channels as evenly as fits."""
-    count, channels, height, width = maps.shape
-    cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
-    photographs = min(count, max(1, round(cells**0.5)))
-    return photographs, min(channels, max(1, cells // photographs)), height, width

@@ -1,7 +1,10 @@
-"""Activations: one forward pass per photograph, its maps and pooled statistics in all layers, its likeliest classes."""
+"""Activations: one forward pass per photograph, its pooled statistics in all layers, its likeliest classes.
 
-import functools
-from collections.abc import Callable
+Whole maps are kept of the photographs and layers that were asked for. Photographs come and go batch by batch: memory
+does not grow with their number.
+"""
+
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +12,18 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked.shards import ActivationsShard, layer_spec
+from konvolut.asked import plan
+from konvolut.asked.shards import ActivationsShard, layer_spec, read_census
+from konvolut.errors import UserError
 from konvolut.network import memory, models
-from konvolut.network.photographs import batches, look_at
+from konvolut.network.photographs import Seen, batches_of, stream
 from konvolut.network.record import record
 from konvolut.results import store
+from konvolut.techniques import evidence
 
 TOP_CLASSES = 5
+# Numbers summarised at once: both passes over them find them in a core's own cache (512 KB of the common 1 to 2 MB).
+BLOCK = 128 * 1024
 
 
 def compute(shard: ActivationsShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
@@ -23,47 +31,63 @@ def compute(shard: ActivationsShard, census: Path, output: Path, progress: Calla
     memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     layers = [layer_spec(Path(census), name) for name in shard.layers]
-    pictures, boxes = look_at(network, shard.photographs)
-    parts: dict[str, list[dict]] = {layer.name: [] for layer in layers}
-    classes, probabilities = [], []
-    keep = functools.partial(summarise, dtype=shard.dtype if shard.maps else None)
-    with torch.inference_mode(), record(network.module, layers, keep=keep) as recording:
-        for rows, inputs in batches(network, pictures):
-            recording.run(network.module, inputs)
-            count = rows.stop - rows.start
-            for name, summary in recording.items():
-                parts[name].append({kind: values[:count] for kind, values in summary.items()})
-            best = predict(network, recording.output[:count])
-            classes.append(best[0])
-            probabilities.append(best[1])
-            progress(rows.stop, len(pictures))
-    content = store.Activations(
-        image=[photograph.key for photograph in shard.photographs],
-        label=[photograph.label for photograph in shard.photographs],
-        crop=boxes,
-        predicted_class=np.concatenate(classes),
-        probability=np.concatenate(probabilities),
-        predicted_name=[[network.class_names[c] for c in row] for row in np.concatenate(classes)],
-        layers={name: _joined(part) for name, part in parts.items()},
+    keep = Summaries(_layers_with_maps(shard, Path(census)), shard.dtype)
+    problems: list[str] = []
+    seen = stream(network, shard.photographs, draft=shard.draft, left_out=_left_out(shard, problems))
+    facts = network.facts() | {"dtype": shard.dtype, "compression": shard.compression, "draft": shard.draft}
+    passport = provenance.passport(
+        technique="activations", code=provenance.code_digest("techniques.activations"), **facts
     )
-    facts = network.facts() | {"dtype": shard.dtype, "compression": shard.compression}
-    code = provenance.code_digest("techniques.activations")
-    passport = provenance.passport(technique="activations", code=code, **facts)
-    store.write_activations(Path(output), content, passport, shard.compression)
+    done = 0
+    with store.new_activations(Path(output), passport, shard.compression, max(1, len(shard.maps))) as file:
+        # no_grad, not inference_mode: tensors then count their changes, see Summaries
+        with torch.no_grad(), record(network.module, layers, keep=keep) as recording:
+            for batch, inputs in batches_of(network, seen):
+                keep.rows = [row for row, one in enumerate(batch) if one.photograph.id in shard.maps]
+                recording.run(network.module, inputs)
+                for name, summary in recording.items():
+                    file.add_layer(name, {kind: values[: len(batch)] for kind, values in summary.items()})
+                file.add(*_about(network, batch, recording.output, keep.rows))
+                done += len(batch)
+                progress(done + len(problems), len(shard.photographs))
+        if not done:
+            raise UserError(f"none of the {len(problems)} photographs can be read; the first: {problems[0]}")
+        file.add({"problem": problems}, {})
+        file.finish_layers()
+        for layer in layers:
+            file.add_evidence(layer.name, evidence.of_photographs(*file.pooled(layer.name), shard.keep))
 
 
-def summarise(shown: Tensor, *, dtype: str | None) -> dict[str, np.ndarray]:
-    """Of (B, C, H, W): maximum and mean over H, W, the first cell of the maximum, and the maps in dtype unless None."""
-    shown = shown.float()
-    flat = shown.flatten(2)
-    first = flat.argmax(2)
-    cell = torch.stack([first // shown.shape[3], first % shown.shape[3]], -1)
-    maps = {} if dtype is None else {"maps": _narrowed(shown.cpu().numpy(), dtype)}
-    return maps | {
-        "max": flat.amax(2).cpu().numpy(),
-        "mean": flat.mean(2).cpu().numpy(),
-        "cell": cell.to(torch.int32).cpu().numpy(),
-    }
+class Summaries:
+    """Makes of each layer's output what is kept of it: pooled statistics, and the maps of the batch's `rows`.
+
+    A module that hands on what another put out (a Sequential its last child's output) is not summarised twice: the
+    tensor is the same one and was not changed since.
+    """
+
+    def __init__(self, layers_with_maps: Sequence[str] | None, dtype: str) -> None:
+        self.layers_with_maps, self.dtype = layers_with_maps, dtype
+        self.rows: list[int] = []
+        self.last: tuple[Tensor | None, int, dict] = (None, 0, {})
+
+    def __call__(self, shown: Tensor, name: str) -> dict[str, np.ndarray]:
+        tensor, version, summary = self.last
+        if shown is not tensor or shown._version != version:
+            summary = summarise(shown)
+            self.last = (shown, shown._version, summary)
+        if not self.rows or (self.layers_with_maps is not None and name not in self.layers_with_maps):
+            return summary
+        return summary | {"maps": narrowed(shown[self.rows].float().cpu().numpy(), self.dtype)}
+
+
+def summarise(shown: Tensor) -> dict[str, np.ndarray]:
+    """Of (B, C, H, W): maximum and mean over H, W and the first cell of the maximum."""
+    batch, channels, height, width = shown.shape
+    flat = shown.float().reshape(batch * channels, height * width)
+    most, mean, first = (_pooled_by_blocks if flat.device.type == "cpu" else _pooled_at_once)(flat)
+    cell = np.stack([first // width, first % width], -1).astype(np.int32)
+    shape = (batch, channels)
+    return {"max": most.reshape(shape), "mean": mean.reshape(shape), "cell": cell.reshape(*shape, 2)}
 
 
 def predict(network: models.Network, logits: Tensor) -> tuple[np.ndarray, np.ndarray]:
@@ -74,12 +98,54 @@ def predict(network: models.Network, logits: Tensor) -> tuple[np.ndarray, np.nda
     return top.indices.to(torch.int32).cpu().numpy(), top.values.cpu().numpy()
 
 
-def _narrowed(maps: np.ndarray, dtype: str) -> np.ndarray:
+def narrowed(maps: np.ndarray, dtype: str) -> np.ndarray:
     """The maps in another type; what float16 cannot hold becomes its largest number, not infinity."""
     limits = np.finfo(dtype)
     return maps.clip(limits.min, limits.max).astype(dtype)
 
 
-def _joined(parts: list[dict]) -> store.LayerActivations:
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return store.LayerActivations(**({"maps": None} | columns))
+def _pooled_by_blocks(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Maximum, mean and first place of the maximum of each row: one walk through memory, by numpy's faster argmax."""
+    rows, cells = flat.shape
+    values, first, mean = flat.numpy(), np.empty(rows, np.int64), torch.empty(rows)
+    step = max(1, BLOCK // cells)
+    for begin in range(0, rows, step):
+        part = slice(begin, begin + step)
+        np.argmax(values[part], 1, out=first[part])
+        torch.mean(flat[part], 1, out=mean[part])
+    return values[np.arange(rows), first], mean.numpy(), first
+
+
+def _pooled_at_once(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    most = flat.amax(1, keepdim=True)
+    cells = torch.arange(flat.shape[1], device=flat.device)
+    first = torch.where(flat == most, cells, flat.shape[1]).amin(1)  # torch promises no order of equals in argmax
+    first = first.clamp(max=flat.shape[1] - 1)  # a row of NaN equals nothing
+    return most[:, 0].cpu().numpy(), flat.mean(1).cpu().numpy(), first.cpu().numpy()
+
+
+def _about(network: models.Network, batch: list[Seen], logits: Tensor, rows: list[int]) -> tuple[dict, dict]:
+    classes, probabilities = predict(network, logits[: len(batch)])
+    shown = [one.photograph for one in batch]
+    texts = {
+        "image": [photograph.key for photograph in shown],
+        "label": [photograph.label for photograph in shown],
+        "predictions/name": [[network.class_names[c] for c in row] for row in classes],
+        "maps_of": [shown[row].key for row in rows],
+    }
+    columns = {"crop": np.asarray([one.box for one in batch], np.float32)}
+    return texts, columns | {"predictions/class": classes, "predictions/probability": probabilities}
+
+
+def _layers_with_maps(shard: ActivationsShard, census: Path) -> list[str] | None:
+    """None means all."""
+    if shard.maps_layers is None:
+        return None
+    return plan.resolve_layers(shard.maps_layers, read_census(census), "activations", shard.model.id)
+
+
+def _left_out(shard: ActivationsShard, problems: list[str]) -> Callable | None:
+    """What to do with a photograph that cannot be read: None to end the job, else note it."""
+    if shard.on_error != "skip":
+        return None
+    return lambda photograph, error: problems.append(f"image {photograph.id!r}: {error}")

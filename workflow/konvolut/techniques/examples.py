@@ -1,10 +1,11 @@
-"""Examples: the photographs that excite each unit most, and how excitable it is, from the pooled statistics alone.
+"""Examples: the photographs that excite each unit most and those in between, and how excitable it is.
 
-Files are read one after the other, twice: memory grows with the number of units, not with that of photographs.
+Files are read one after the other and only their evidence: memory grows with the number of units and with nothing else.
 """
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,72 +14,37 @@ import pandas as pd
 from konvolut import provenance
 from konvolut.asked.shards import ExamplesShard, read_census
 from konvolut.results import store
+from konvolut.results.contents import Evidence
+from konvolut.techniques import evidence, sketches
 
 BINS = 24
+SHARES = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+# Of each quantile three photographs, as Distill's Feature Visualization shows units from low to high.
+SHOWN_SHARES = (0.1, 0.5, 0.9)
+NEIGHBOURS = (-1, 0, 1)
+CLASSES_KEPT = 3
 
 
-@dataclasses.dataclass
-class Best:
-    """The k best photographs of every unit so far, best first; ties go to the earlier photograph."""
+@dataclass
+class Photographs:
+    """What is known of the photographs that are shown, in the order of their numbers among all."""
 
-    keep: int
-    image: np.ndarray
-    value: np.ndarray
-    cell: np.ndarray
+    number: list[int] = field(default_factory=list)
+    key: list[str] = field(default_factory=list)
+    crop: list[np.ndarray] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    predicted: list[str] = field(default_factory=list)
 
-    @classmethod
-    def empty(cls, units: int, keep: int) -> "Best":
-        """Of no photograph yet."""
-        none = np.zeros((units, 0))
-        return cls(keep, none.astype(np.int32), none.astype(np.float32), np.zeros((units, 0, 2), np.int32))
+    def rows(self, numbers: np.ndarray) -> np.ndarray:
+        """Their places in the lists above."""
+        return np.searchsorted(self.number, numbers).clip(max=len(self.number) - 1).astype(np.int32)
 
-    def add(self, first: int, value: np.ndarray, cell: np.ndarray) -> None:
-        """Take in the maxima (n, C) and cells (n, C, 2) of the photographs first, first + 1, ..."""
-        units = value.shape[1]
-        rows = np.broadcast_to(np.arange(first, first + len(value), dtype=np.int32), (units, len(value)))
-        image = np.concatenate([self.image, rows], 1)
-        value = np.concatenate([self.value, value.T], 1)
-        cell = np.concatenate([self.cell, cell.swapaxes(0, 1)], 1)
-        # Equals stand in the order of the photographs, so that a stable sort keeps the earlier one; NaN comes last.
-        order = np.argsort(-value, axis=1, kind="stable")[:, : self.keep]
-        self.image, self.value = (np.take_along_axis(part, order, 1) for part in (image, value))
-        self.cell = np.take_along_axis(cell, order[:, :, None], 1)
-
-
-@dataclasses.dataclass
-class Moments:
-    """Running statistics of each unit's maxima, merged by Chan et al. (1979), in float64."""
-
-    count: int
-    mean: np.ndarray
-    squares: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    positive: np.ndarray
-
-    @classmethod
-    def empty(cls, units: int) -> "Moments":
-        """Of no photograph yet."""
-        zero = np.zeros(units)
-        return cls(0, zero, zero, np.full(units, np.inf), np.full(units, -np.inf), zero)
-
-    def add(self, value: np.ndarray) -> None:
-        """Take in the maxima (n, C)."""
-        value = value.astype(np.float64)
-        total = self.count + len(value)
-        difference = value.mean(0) - self.mean
-        self.squares = self.squares + value.var(0) * len(value) + difference**2 * self.count * len(value) / total
-        self.mean = self.mean + difference * len(value) / total
-        self.low, self.high = np.minimum(self.low, value.min(0)), np.maximum(self.high, value.max(0))
-        self.positive = self.positive + (value > 0).sum(0)
-        self.count = total
-
-    def edges(self) -> np.ndarray:
-        """Histogram edges (C, 25) from the lowest to the highest maximum; one unit wide around a constant."""
-        low, high = (np.nan_to_num(side, posinf=0, neginf=0).astype(np.float32) for side in (self.low, self.high))
-        flat = low == high
-        low, high = low - flat / 2, high + flat / 2
-        return np.linspace(low, high, BINS + 1, axis=1, dtype=np.float32)
+    def classes(self) -> tuple[str, list[str]]:
+        """Where classes come from and the class of each photograph: labels where any repeats, else predictions."""
+        given = [label for label in self.label if label]
+        if len(set(given)) < len(given):
+            return "labels", self.label
+        return ("predictions" if any(self.predicted) else ""), self.predicted
 
 
 def reduce(shard: ExamplesShard, census: Path, activations: Sequence[Path], output: Path) -> None:
@@ -86,23 +52,45 @@ def reduce(shard: ExamplesShard, census: Path, activations: Sequence[Path], outp
     rows = read_census(Path(census)).set_index("layer")
     passport = store.read_passport(activations[0])
     input_hw = tuple(passport["data"]["input_size"][1:])
-    image, crops, best, moments = [], [], {}, {}
-    for part in map(store.read_activations, activations):
-        for layer, pooled in part.layers.items():
-            units = pooled.max.shape[1]
-            best.setdefault(layer, Best.empty(units, shard.keep)).add(len(image), pooled.max, pooled.cell)
-            moments.setdefault(layer, Moments.empty(units)).add(pooled.max)
-        image += part.image
-        crops.append(part.crop)
-    crops = np.concatenate(crops)
-    histograms = _histograms(activations, {layer: found.edges() for layer, found in moments.items()})
-    layers = {}
-    for layer, found in best.items():
-        boxes = boxes_of_cells(rows.loc[layer], found.cell, crops[found.image], input_hw)
-        layers[layer] = _layer(found, moments[layer], boxes, histograms[layer])
+    found, counts = merged(activations, shard.keep)
+    numbers = [part.best.image for part in found.values()]
+    numbers += [_of_bins(part.sketch.image, _between(part)) for part in found.values()]
+    photographs = _look_up(activations, counts, numbers)
+    source, classes = photographs.classes()
+    names = sorted(set(classes) - {""})
+    layers = {
+        layer: _layer(part, Scene(rows.loc[layer], input_hw, photographs), names) for layer, part in found.items()
+    }
     facts = {name: passport[name] for name in ("model", "weights_sha256", "data")}
     passport = provenance.passport(technique="examples", code=provenance.code_digest("techniques.examples"), **facts)
-    store.write_examples(Path(output), store.Examples(image=image, layers=layers), passport)
+    content = store.Examples(photographs.key, layers, sum(counts), names, source)
+    store.write_examples(Path(output), content, passport)
+
+
+def merged(activations: Sequence[Path], keep: int) -> tuple[dict[str, Evidence], list[int]]:
+    """The evidence of every layer over all files, and how many photographs each file has."""
+    found: dict[str, Evidence] = {}
+    counts: list[int] = []
+    for path in activations:
+        count, part = store.read_evidence(path)
+        for layer, other in part.items():
+            found[layer] = evidence.merge(found.get(layer), other, sum(counts), keep)
+        counts.append(count)
+    return found, counts
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What turns cells of one layer into boxes on photographs."""
+
+    row: pd.Series
+    input_hw: tuple[int, int]
+    photographs: Photographs
+
+    def boxes(self, numbers: np.ndarray, cells: np.ndarray) -> np.ndarray:
+        """Boxes (..., 4) of cells (..., 2) on the photographs `numbers` (...)."""
+        crops = np.asarray(self.photographs.crop)[self.photographs.rows(numbers)]
+        return boxes_of_cells(self.row, cells, crops, self.input_hw)
 
 
 def boxes_of_cells(row: pd.Series, cells: np.ndarray, crops: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
@@ -125,29 +113,85 @@ def boxes_of_cells(row: pd.Series, cells: np.ndarray, crops: np.ndarray, input_h
     return boxes.clip(0, 1).astype(np.float32)
 
 
-def _histograms(activations: Sequence[Path], edges: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    counts = {layer: np.zeros((len(found), BINS), np.int32) for layer, found in edges.items()}
-    for part in map(store.read_activations, activations):
-        for layer, pooled in part.layers.items():
-            counts[layer] += _counts(pooled.max.T, edges[layer])
-    return {layer: (counts[layer], edges[layer]) for layer in edges}
+def histogram(part: Evidence) -> tuple[np.ndarray, np.ndarray]:
+    """Counts (C, 24) int32 and edges (C, 25) from the lowest to the highest maximum; 1 wide around a constant."""
+    sides = (part.moments.low, part.moments.high)
+    low, high = (np.nan_to_num(side, posinf=0, neginf=0).astype(np.float32) for side in sides)
+    flat = low == high
+    low, high = low - flat / 2, high + flat / 2
+    edges = np.linspace(low, high, BINS + 1, axis=1, dtype=np.float32)
+    middles = np.nan_to_num(sketches.middles(part.sketch)).clip(low[:, None], high[:, None])
+    counts = [
+        np.histogram(values, bins=edge, weights=weights)[0]
+        for values, edge, weights in zip(middles, edges, part.sketch.count, strict=True)
+    ]
+    return np.stack(counts).astype(np.int32), edges
 
 
-def _counts(values: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    pairs: Iterator = zip(values, edges, strict=True)
-    return np.stack([np.histogram(value, bins=edge)[0] for value, edge in pairs]).astype(np.int32)
+def _between(part: Evidence) -> np.ndarray:
+    """Bins (C, q, 3) of the sketch around the shown quantiles."""
+    bins = sketches.quantile_bins(part.sketch, np.array(SHOWN_SHARES))[:, :, None] + np.array(NEIGHBOURS)
+    used = (part.sketch.count > 0).sum(1)
+    return bins.clip(0, np.maximum(used - 1, 0)[:, None, None])
 
 
-def _layer(best: Best, moments: Moments, boxes: np.ndarray, histogram: tuple) -> store.LayerExamples:
+def _of_bins(column: np.ndarray, bins: np.ndarray) -> np.ndarray:
+    """A column (C, b, ...) of the sketch at bins (C, q, 3)."""
+    return column[np.arange(len(column))[:, None, None], bins]
+
+
+def _look_up(activations: Sequence[Path], counts: Sequence[int], numbers: Sequence[np.ndarray]) -> Photographs:
+    """Keys, crops and classes of the photographs whose numbers are given."""
+    used = np.unique(np.concatenate([np.ravel(part) for part in numbers]))
+    found, first = Photographs(), 0
+    for path, count in zip(activations, counts, strict=True):
+        about = store.read_about(path)
+        for number in used[(used >= first) & (used < first + count)]:
+            row = int(number) - first
+            found.number.append(int(number))
+            found.key.append(about.image[row])
+            found.crop.append(about.crop[row])
+            found.label.append(about.label[row])
+            found.predicted.append(next(iter(about.predicted_name[row]), ""))
+        first += count
+    return found
+
+
+def _class_counts(part: Evidence, photographs: Photographs, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The most frequent classes (C, 3) of the best photographs, as numbers in `names`, and their shares of them."""
+    number_of = {name: number for number, name in enumerate(names)}
+    classes = np.array([number_of.get(name, -1) for name in photographs.classes()[1]], np.int32)
+    index = np.full((len(part.best.image), CLASSES_KEPT), -1, np.int32)
+    share = np.zeros(index.shape, np.float32)
+    for unit, own in enumerate(classes[photographs.rows(part.best.image)].tolist()):
+        for place, (number, count) in enumerate(Counter(own).most_common(CLASSES_KEPT)):
+            index[unit, place], share[unit, place] = number, count / len(own)
+    return index, share
+
+
+def _layer(part: Evidence, scene: "Scene", names: list[str]) -> store.LayerExamples:
+    best, moments, bins = part.best, part.moments, _between(part)
+    image, cell = (_of_bins(getattr(part.sketch, name), bins) for name in ("image", "cell"))
+    counts, edges = histogram(part)
+    index, share = _class_counts(part, scene.photographs, names)
     return store.LayerExamples(
-        image=best.image,
+        image=scene.photographs.rows(best.image),
         value=best.value,
         cell=best.cell,
-        box=boxes,
+        box=scene.boxes(best.image, best.cell),
         mean=moments.mean.astype(np.float32),
         std=np.sqrt(moments.squares / moments.count).astype(np.float32),
         max=moments.high.astype(np.float32),
         active=(moments.positive / moments.count).astype(np.float32),
-        histogram=histogram[0],
-        edges=histogram[1],
+        histogram=counts,
+        edges=edges,
+        quantiles=sketches.quantiles(part.sketch, np.array(SHARES)),
+        dead=moments.low == moments.high,
+        selectivity=evidence.selectivity(moments),
+        class_index=index,
+        class_share=share,
+        quantile_image=scene.photographs.rows(image),
+        quantile_value=_of_bins(part.sketch.value, bins),
+        quantile_cell=cell,
+        quantile_box=scene.boxes(image, cell),
     )

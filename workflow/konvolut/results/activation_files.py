@@ -1,0 +1,166 @@
+"""Activation files, written batch by batch so that memory does not grow with their photographs; drawn in store.py."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from konvolut.results.contents import Activations, Best, Evidence, LayerActivations, Moments, Sketch
+from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
+
+# Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
+# below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
+CHUNK_BYTES = 128 * 1024
+# Photographs and units in one chunk of pooled statistics: as many as wait in memory, and what look-alikes read at once.
+POOLED_CHUNK = (64, 256)
+POOLED = ("max", "mean", "cell")
+COLUMNS = ("crop", "predictions/class", "predictions/probability")
+TEXTS = ("image", "label", "predictions/name", "maps_of", "problem")
+PARTS = {"best": Best, "moments": Moments, "sketch": Sketch}
+
+
+class ActivationsWriter:
+    """An activations file that is being filled; `maps_at_most` says of how many photographs maps may come."""
+
+    def __init__(self, file: File, compression: str, maps_at_most: int) -> None:
+        self.file, self.compression, self.maps_at_most = file, compression, maps_at_most
+        self.texts: dict[str, list] = {name: [] for name in TEXTS}
+        self.columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
+        self.growing: dict[str, Growing] = {}
+
+    def add(self, texts: Mapping[str, Sequence], columns: Mapping[str, np.ndarray]) -> None:
+        """Note what is known of some photographs beside their activations; names as in TEXTS and COLUMNS."""
+        for name, values in texts.items():
+            self.texts[name] += values
+        for name, values in columns.items():
+            self.columns[name].append(values)
+
+    def add_layer(self, layer: str, values: Mapping[str, np.ndarray]) -> None:
+        """Add rows of a layer's max, mean, cell and maps."""
+        for name, rows in values.items():
+            if not len(rows):
+                continue
+            place = f"layers/{layer}/{name}"
+            if place not in self.growing:
+                chunks = map_chunks(rows, self.maps_at_most) if name == "maps" else _pooled_chunks(rows)
+                compression = self.compression if name == "maps" else "gzip"
+                self.growing[place] = Growing(self.file, place, chunks, compression)
+            self.growing[place].add(rows)
+
+    def finish_layers(self) -> None:
+        """Write the rows that still wait; from now on `pooled` tells all."""
+        for rows in self.growing.values():
+            rows.finish()
+
+    def pooled(self, layer: str) -> tuple[np.ndarray, np.ndarray]:
+        """Maxima (n, C) and their cells (n, C, 2) of all photographs of the file."""
+        group = self.file[f"layers/{layer}"]
+        return group["max"][()], group["cell"][()]
+
+    def add_evidence(self, layer: str, evidence: Evidence) -> None:
+        """Add what the photographs of this file say about the units of a layer."""
+        for name, part in fields_of(evidence).items():
+            put_fields(self.file.create_group(f"layers/{layer}/evidence/{name}"), part)
+
+    def finish(self) -> None:
+        """Write all that was noted."""
+        self.finish_layers()
+        for name, values in self.columns.items():
+            put(self.file, name, np.concatenate(values))
+        for name, values in self.texts.items():
+            put_text(self.file, name, values)
+
+
+@contextlib.contextmanager
+def new_activations(path: Path, passport: dict, compression: str, maps_at_most: int) -> Iterator[ActivationsWriter]:
+    """An activations file to be filled within a `with` block.
+
+    `compression` of the maps: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none.
+    """
+    with new_file(path, "activations", passport) as file:
+        writer = ActivationsWriter(file, compression, maps_at_most)
+        yield writer
+        writer.finish()
+
+
+def write_activations(path: Path, content: Activations, passport: dict, compression: str) -> None:
+    """Write a whole activations file at once."""
+    with new_activations(path, passport, compression, len(content.maps_of)) as writer:
+        texts = {name: getattr(content, name) for name in ("image", "label", "maps_of", "problem")}
+        columns = {"crop": content.crop, "predictions/class": content.predicted_class}
+        columns["predictions/probability"] = content.probability
+        writer.add(texts | {"predictions/name": content.predicted_name}, columns)
+        for layer, values in content.layers.items():
+            arrays = {name: getattr(values, name) for name in (*POOLED, "maps")}
+            writer.add_layer(layer, {name: rows for name, rows in arrays.items() if rows is not None})
+            if values.evidence is not None:
+                writer.add_evidence(layer, values.evidence)
+
+
+def read_activations(path: Path, maps: bool = False) -> Activations:
+    """Read an activations file but for its evidence; the maps themselves only where asked for."""
+    with open_file(path) as file:
+        return Activations(
+            crop=file["crop"][()],
+            predicted_class=file["predictions/class"][()],
+            probability=file["predictions/probability"][()],
+            predicted_name=text_of(file["predictions/name"]),
+            layers={
+                layer: LayerActivations(
+                    maps=group["maps"][()] if maps and "maps" in group else None,
+                    **{name: group[name][()] for name in POOLED},
+                )
+                for layer, group in file["layers"].items()
+            },
+            **{name: text_of(file[name]) for name in ("image", "label", "maps_of", "problem")},
+        )
+
+
+def read_about(path: Path) -> Activations:
+    """What a file says of its photographs, without any layer."""
+    with open_file(path) as file:
+        return Activations(
+            crop=file["crop"][()],
+            predicted_class=file["predictions/class"][()],
+            probability=file["predictions/probability"][()],
+            predicted_name=text_of(file["predictions/name"]),
+            layers={},
+            **{name: text_of(file[name]) for name in ("image", "label", "maps_of", "problem")},
+        )
+
+
+def read_evidence(path: Path) -> tuple[int, dict[str, Evidence]]:
+    """How many photographs a file has, and what they say about the units of each layer."""
+    with open_file(path) as file:
+        found = {layer: group["evidence"] for layer, group in file["layers"].items()}
+        return len(file["image"]), {layer: Evidence(**_parts(group)) for layer, group in found.items()}
+
+
+def read_pooled(path: Path, layer: str, name: str = "max", units: slice = slice(None)) -> np.ndarray:
+    """Pooled statistics (n, units) of one layer, by name: max or mean."""
+    with open_file(path) as file:
+        return file[f"layers/{layer}/{name}"][:, units]
+
+
+def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
+    """The maps (C, H, W) of one photograph (by key) in one layer; None where they are not in this file."""
+    with open_file(path) as file:
+        keys, maps = text_of(file["maps_of"]), file.get(f"layers/{layer}/maps")
+        return maps[keys.index(image)] if maps is not None and image in keys else None
+
+
+def map_chunks(maps: np.ndarray, photographs_at_most: int) -> tuple[int, int, int, int]:
+    """Chunk shape for maps (n, C, H, W): whole maps, split between photographs and channels as evenly as fits."""
+    _, channels, height, width = maps.shape
+    cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
+    photographs = min(photographs_at_most, max(1, round(cells**0.5)))
+    return photographs, min(channels, max(1, cells // photographs)), height, width
+
+
+def _pooled_chunks(rows: np.ndarray) -> tuple[int, ...]:
+    return POOLED_CHUNK[0], min(POOLED_CHUNK[1], rows.shape[1]), *rows.shape[2:]
+
+
+def _parts(group: Group) -> dict:
+    return {name: read_fields(kind, group[name]) for name, kind in PARTS.items()}
