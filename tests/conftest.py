@@ -10,6 +10,8 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
+pytest_plugins = ["browser"]  # the fixtures of pages
+
 # Whole runs of Snakemake take longest: first, so that the other process does the rest meanwhile.
 LONGEST = ("test_default_atlas", "test_workflow")
 

@@ -2,30 +2,14 @@
 
 import functools
 import http.server
-import shutil
 import threading
-from pathlib import Path
 
 import pytest
 
-from synthetic_results import small_atlas
+from browser import missing_pictures, state, tiles
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-if not CHROMIUM:
-    pytest.skip("chromium is not installed: the atlas was not opened in a browser", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
 axe = pytest.importorskip("axe_core_python.sync_playwright", reason="axe-core-python is not installed")
 
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PAGES = {
     "front": "index.html",
     "about": "about.html",
@@ -45,69 +29,6 @@ PAGES = {
     "image": "images/skimage-astronaut.html",
 }
 LAYER = "lite0/blocks.1.0.html"
-
-
-@pytest.fixture(scope="module")
-def atlas(tmp_path_factory) -> Path:
-    return small_atlas(tmp_path_factory.getbasetemp())[1]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-def missing(request) -> bool:
-    """Whether a request failed for want of its file; a page that is left or closed aborts what it still waited for."""
-    return request.failure != "net::ERR_ABORTED"
-
-
-@pytest.fixture
-def visit(chromium, atlas):
-    """Open a page of the atlas; the test fails if it left an error in the console or a file missing."""
-    opened, complaints = [], []
-
-    def open_page(path: str, base: str | None = None, **options):
-        context = chromium.new_context(**({"viewport": {"width": 1240, "height": 860}} | options))
-        opened.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(request.url) if missing(request) else None)
-        page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
-        page.goto(f"{base or atlas.as_uri()}/{path}")
-        if LAYER.split("/")[0] in path and "#u" in path:
-            page.wait_for_selector("#panel section")
-            page.wait_for_load_state("networkidle")
-        return page
-
-    yield open_page
-    for context in opened:
-        context.close()
-    assert complaints == []
-
-
-def state(page) -> str:
-    return page.evaluate("location.hash")
-
-
-def tiles(page) -> list[str]:
-    return page.eval_on_selector_all("#grid a", "all => all.map(one => one.id)")
-
-
-def missing_pictures(page) -> list[str]:
-    """Pictures that a reader would not see after scrolling through the page."""
-    return page.evaluate(
-        """async () => {
-          const images = [...document.images].filter((one) => one.getAttribute("src"));
-          for (const one of images) { one.loading = "eager"; one.decoding = "sync"; }
-          await Promise.allSettled(images.map((one) => one.decode()));
-          return images.filter((one) => !one.naturalWidth).map((one) => one.src);
-        }"""
-    )
 
 
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)

@@ -9,17 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from browser import missing_pictures
+
 ROOT = Path(__file__).parents[1]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-QUIET = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-QUIET += ["--disable-component-update", "--disable-sync"]
 PAGES = ["index.html", "about.html", "lite0/index.html", "lite0/blocks.4.html", "lite0/blocks.6.html#u5"]
 PAGES += ["lite0/classifier.html#u1", "images/index.html", "images/cat.html"]
 # "Within seconds": Snakemake starts, reads plan and census and compares some thirty results.
@@ -95,24 +87,7 @@ def test_the_network_knows_what_the_photographs_show(checkout):
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_opens_without_an_error_or_a_missing_picture(checkout, path):
-    if not CHROMIUM:
-        pytest.skip("chromium is not installed: the default atlas was not opened in a browser")
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: no page was opened")
-    complaints, pictures = [], set()
-    with playwright.sync_playwright() as session:
-        browser = session.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        page = browser.new_page()
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("requestfailed", lambda request: complaints.append(f"{request.failure} {request.url}"))
-        page.on("requestfinished", lambda request: pictures.add(request.url) if ".webp" in request.url else None)
-        page.goto(f"{(checkout / 'results/atlas').as_uri()}/{path}")
-        page.evaluate("for (const image of document.images) image.loading = 'eager'")
-        page.wait_for_load_state("networkidle")
-        broken = page.evaluate("[...document.images].filter(i => i.src && !i.naturalWidth).map(i => i.src)")
-        browser.close()
-    # Closing the browser aborts what it still waited for, such as the icon: that file is not missing.
-    assert [complaint for complaint in complaints if not complaint.startswith("net::ERR_ABORTED")] == []
-    assert broken == []
-    assert pictures or path == "about.html"
+def test_a_page_opens_without_an_error_or_a_missing_picture(checkout, visit, path):
+    page = visit(path, base=(checkout / "results/atlas").as_uri())
+    assert missing_pictures(page) == []
+    assert page.evaluate("document.images.length") or path == "about.html"

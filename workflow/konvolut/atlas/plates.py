@@ -2,7 +2,7 @@
 
 plate   8 x 8 squares of one series, the grid of the layer's page shows it as one picture under 64 links
 large   up to 4 x 4 pictures at their own aspect, for the unit panel
-steps   one row per unit, one column per intermediate picture
+steps   the intermediate pictures of one unit after another, small
 strip   one row of squares spread over the layer, for the model's page
 """
 
@@ -55,9 +55,11 @@ def large_sheet(height: int, width: int, longest_px: int) -> Sheet:
 
 
 def steps_sheet(steps: int, large: Sheet, longest_px: int) -> Sheet:
-    """Sheets with a row of `steps` intermediates per unit, as many units a file as in 64 tiles of a plate."""
+    """Sheets with the `steps` intermediates of one unit after another, whole units in a row, up to a megapixel."""
     small = large_sheet(large.height, large.width, longest_px)
-    return Sheet(steps, max(1, PLATE_COLUMNS**2 // max(1, steps)), small.height, small.width)
+    units = max(1, PLATE_COLUMNS // max(1, steps))  # in a row
+    rows = SHEET_PIXELS // (units * steps * small.height * small.width)
+    return Sheet(units * steps, max(1, rows), small.height, small.width)
 
 
 class SheetWriter:

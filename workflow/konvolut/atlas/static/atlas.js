@@ -2,6 +2,8 @@
 /* What every page shares: theme, help, single keys, data files and a way to make elements. */
 const Konvolut = (() => {
   const received = {};
+  const coming = {};
+  const assets = document.currentScript.src.replace(/[^/]*$/, "");
   const kept = {
     get: (name) => { try { return localStorage.getItem("konvolut-" + name); } catch { return null; } },
     set: (name, value) => { try { localStorage.setItem("konvolut-" + name, value); } catch { /* private window */ } },
@@ -23,12 +25,23 @@ const Konvolut = (() => {
   // Data comes as classic scripts that call ATLAS: fetch is blocked under file://.
   function load(url, kind) {
     if (received[kind]) return Promise.resolve(received[kind]);
-    return new Promise((done, failed) => {
+    return coming[url] ??= new Promise((done, failed) => {
       const tag = make("script", { src: url });
       tag.onload = () => (received[kind] ? done(received[kind]) : failed(new Error(url)));
       tag.onerror = () => failed(new Error(url));
       document.head.append(tag);
     });
+  }
+
+  // Parts that not every reader needs come when they are wanted, in the order given.
+  function need(...names) {
+    return Promise.all(names.map((name) => coming[name] ??= new Promise((done, failed) => {
+      const tag = make("script", { src: assets + name });
+      tag.async = false;
+      tag.onload = done;
+      tag.onerror = () => failed(new Error(name));
+      document.head.append(tag);
+    })));
   }
 
   function ranges(text) {
@@ -119,10 +132,11 @@ const Konvolut = (() => {
     document.addEventListener("keydown", onKey);
   }
 
+  document.documentElement.classList.add("js");
   const theme = kept.get("theme");
   if (theme) document.documentElement.dataset.theme = theme;
   document.addEventListener("DOMContentLoaded", start);
-  return { received, kept, make, load, ranges, place, cell, copyButton, keys };
+  return { received, kept, make, load, need, ranges, place, cell, copyButton, keys };
 })();
 
 function ATLAS(data) { Konvolut.received[data.kind] = data; }

@@ -1,15 +1,21 @@
 "use strict";
 /* The grid of a layer: which units, in which order, drawn as plates of 64 or as single tiles. */
+/* Of many single tiles only those near the screen are made: the others are room above and below. */
 const Grid = (() => {
   const { make, place } = Konvolut;
   const grid = document.getElementById("grid");
   const printed = [...grid.childNodes]; // the plates that are there without a script
   const FEW_UNITS = 32; // so few are shown larger, without plates
+  const WHOLE_UP_TO = 512; // single tiles; 2,048 of them would take 150 ms and load every sheet of the layer
+  const ROWS_AHEAD = 6; // made beyond the screen, so that a turn of the wheel finds them there
   const SORTS = {
     index: "number", activation: "activation of the picture", health: "times the best photograph",
     max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
   };
   let layer;
+  let marked = null; // the unit whose tile is the chosen one
+  let width = 0; // of the grid, when it was last measured
+  let rolled = null; // { series, order, columns, side, first, last }: rows first to last - 1 are made
 
   const nameOf = (unit) => layer.names[unit] || ""; // a class, where units are classes
   const top = (unit) => layer.photographs[layer.top[unit]] || ["", "", ""];
@@ -26,7 +32,8 @@ const Grid = (() => {
       health: (unit) => series.activation[series.slot.get(unit)] / natural[unit],
     }[sort] || ((unit) => natural[unit]);
     const known = (unit) => { const found = Number(value(unit) ?? -Infinity); return Number.isNaN(found) ? -Infinity : found; };
-    const units = series.list.filter((unit) => fits(unit, series, filter.trim().toLowerCase()));
+    const words = filter.trim().toLowerCase();
+    const units = words ? series.list.filter((unit) => fits(unit, series, words)) : [...series.list];
     const keyed = new Map(units.map((unit) => [unit, known(unit)]));
     return units.sort((a, b) => (keyed.get(a) === keyed.get(b) ? a - b : keyed.get(b) - keyed.get(a)));
   }
@@ -44,7 +51,11 @@ const Grid = (() => {
     const few = Boolean(series) && series.list.length <= FEW_UNITS;
     grid.classList.toggle("flat", (few || !natural) && order.length > 0);
     grid.classList.toggle("few", few);
-    grid.replaceChildren(...content(series, order, natural));
+    grid.style.padding = "";
+    rolled = !natural && order.length > WHOLE_UP_TO ? { series, order } : null;
+    if (rolled) return measure();
+    const parts = content(series, order, natural);
+    if (parts !== printed || grid.firstChild !== printed[0]) grid.replaceChildren(...parts);
     for (const link of tiles()) link.tabIndex = -1;
   }
 
@@ -52,6 +63,48 @@ const Grid = (() => {
     if (!series || (natural && series.prefix === grid.dataset.series)) return printed;
     if (!order.length) return [make("p", { class: "missing" }, "No unit fits the filter.")];
     return natural && series.list.length > FEW_UNITS ? plates(series) : order.map((unit) => tile(series, unit));
+  }
+
+  // How many tiles lie in a row, and how large they are; again when the panel opens or the window changes.
+  function measure() {
+    if (!rolled) return;
+    rolled.columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
+    rolled.side = grid.clientWidth / rolled.columns;
+    rolled.first = rolled.last = -1;
+    roll();
+  }
+
+  function roll() {
+    if (!rolled) return;
+    const { order, columns, side } = rolled;
+    const rows = Math.ceil(order.length / columns);
+    const above = -grid.getBoundingClientRect().top / side;
+    const seen = [Math.max(0, Math.floor(above)), Math.min(rows, Math.ceil(above + innerHeight / side))];
+    if (seen[0] >= rolled.first && seen[1] <= rolled.last && rolled.last > 0) return;
+    made(Math.max(0, Math.min(seen[0], rows) - ROWS_AHEAD), Math.min(rows, Math.max(0, seen[1]) + ROWS_AHEAD), rows);
+  }
+
+  function made(first, last, rows) {
+    const { series, order, columns, side } = rolled;
+    const focused = grid.contains(document.activeElement) && document.activeElement.id;
+    Object.assign(rolled, { first, last });
+    grid.style.padding = `${first * side}px 0 ${(rows - last) * side}px`;
+    grid.replaceChildren(...order.slice(first * columns, last * columns).map((unit) => tile(series, unit)));
+    for (const link of tiles()) link.tabIndex = -1;
+    const chosen = tileOf(marked);
+    chosen?.classList.add("chosen");
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    const stop = document.getElementById(focused) || chosen || grid.firstChild;
+    if (stop) stop.tabIndex = 0;
+  }
+
+  // Where a tile would lie that has not been made.
+  function rollTo(unit) {
+    const place = rolled ? rolled.order.indexOf(unit) : -1;
+    if (place < 0 || tileOf(unit)) return;
+    const top = grid.getBoundingClientRect().top + scrollY + Math.floor(place / rolled.columns) * rolled.side;
+    scrollTo(0, top - innerHeight / 2);
+    roll();
   }
 
   function link(series, unit) {
@@ -87,6 +140,8 @@ const Grid = (() => {
 
   // One tab stop: the chosen tile, or the first.
   function mark(unit) {
+    marked = unit;
+    if (unit !== null) rollTo(unit);
     const chosen = unit === null ? null : tileOf(unit);
     for (const old of grid.querySelectorAll(".chosen, [tabindex='0']")) {
       old.classList.remove("chosen");
@@ -95,11 +150,22 @@ const Grid = (() => {
     chosen?.classList.add("chosen");
     const stop = chosen || tiles()[0];
     if (stop) stop.tabIndex = 0;
-    // Opening the panel changes the columns: two frames later the tile lies where it stays.
-    if (chosen) requestAnimationFrame(() => requestAnimationFrame(() => {
-      const at = chosen.getBoundingClientRect();
-      if (at.top < 60 || at.bottom > innerHeight) chosen.scrollIntoView({ block: "center" });
-    }));
+    if (chosen) requestAnimationFrame(() => bring(unit));
+  }
+
+  // Into sight, if it is not there.
+  function bring(unit) {
+    rollTo(unit);
+    const at = tileOf(unit)?.getBoundingClientRect();
+    if (at && (at.top < 60 || at.bottom > innerHeight)) tileOf(unit).scrollIntoView({ block: "center" });
+  }
+
+  // Opening the panel changes the columns, and the chosen tile lies elsewhere.
+  function resized() {
+    if (grid.clientWidth === width) return;
+    width = grid.clientWidth;
+    measure();
+    if (marked !== null) bring(marked);
   }
 
   // The tile next to `from` in a direction, also across the gutter between plates.
@@ -118,6 +184,9 @@ const Grid = (() => {
   function begin(columns) {
     layer = columns;
     grid.classList.add("alive");
+    addEventListener("scroll", roll, { passive: true });
+    addEventListener("beforeprint", () => rolled && made(0, Math.ceil(rolled.order.length / rolled.columns), Math.ceil(rolled.order.length / rolled.columns)));
+    new ResizeObserver(resized).observe(grid);
   }
 
   return { SORTS, element: grid, begin, arrange, draw, mark, beside, top, nameOf, tileOf };

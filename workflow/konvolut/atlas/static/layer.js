@@ -6,6 +6,7 @@
   const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
+  const DETAILS_PER_FILE = 256; // as in units.py
   let layer;
   let state;
   let order = [];
@@ -46,8 +47,8 @@
     if (changed("t", "s", "q", "z")) draw();
     document.body.classList.toggle("full", state.f && state.unit !== null);
     Grid.mark(state.unit);
-    if (state.unit === null) Panel.hide();
-    else if (changed("unit", "t")) Panel.show(state.unit, state.t);
+    if (state.unit === null) $("panel").hidden = true;
+    else if (changed("unit", "t")) panel().then(() => state.unit !== null && Panel.show(state.unit, state.t));
   }
 
   function draw() {
@@ -67,6 +68,19 @@
     if ($("filter").value !== state.q) $("filter").value = state.q;
     $("size").value = state.z || parseInt(getComputedStyle(Grid.element).getPropertyValue("--z"), 10);
     $("count").textContent = `${state.q ? `${order.length} of ` : ""}${series.list.length} unit${series.list.length === 1 ? "" : "s"}`;
+  }
+
+  // The panel comes once the page is there; with it the details of a unit that the address names.
+  let begun;
+  function panel() {
+    const unit = location.hash.match(/^#u(\d+)/);
+    if (unit && !begun) details(Number(unit[1])).catch(() => {});
+    return begun ??= Konvolut.need("charts.js", "panel.js").then(() => Panel.begin(layer, { step, close, full, details }));
+  }
+
+  function details(unit) {
+    const chunk = Math.floor(unit / DETAILS_PER_FILE);
+    return Konvolut.load(`${folder}/details-${chunk}.js`, `details-${chunk}`);
   }
 
   function step(way) {
@@ -136,7 +150,7 @@
     event.preventDefault();
     hover(null);
     go({ unit: unitOf(link) });
-    if (event.detail === 0) $("panel").querySelector("h2").focus(); // Enter: the reader goes on inside
+    if (event.detail === 0) panel().then(() => $("panel").querySelector("h2")?.focus()); // Enter: the reader goes on inside
   }
 
   function listen() {
@@ -174,13 +188,15 @@
     $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
     $("tools").hidden = false;
     Grid.begin(layer);
-    Panel.begin(layer, { step, close, full });
     nameKeys();
     listen();
     state = readAddress();
     update();
+    addEventListener("load", () => setTimeout(panel));
+    if (document.readyState === "complete") panel();
     neighbours().catch(() => {}); // the list comes with the model's page, which a running sweep has not made yet
   }
 
+  if (location.hash.startsWith("#u")) setTimeout(panel);
   Konvolut.load(`${folder}/columns.js`, "columns").then(begin);
 })();

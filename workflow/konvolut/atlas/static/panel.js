@@ -3,7 +3,6 @@
 const Panel = (() => {
   const { make, cell, copyButton } = Konvolut;
   const { short } = Charts;
-  const DETAILS_PER_FILE = 256;
   const panel = document.getElementById("panel");
   let layer; // columns.js, its series with folder and slots
   let act; // what the buttons do: step(way), close(), full()
@@ -16,17 +15,16 @@ const Panel = (() => {
 
   async function show(unit, prefix) {
     asked = unit;
-    const chunk = Math.floor(unit / DETAILS_PER_FILE);
     const series = preferred(unit, prefix);
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
     panel.hidden = false;
     let data;
     try {
-      data = await Konvolut.load(`${layer.folder}/details-${chunk}.js`, `details-${chunk}`);
+      data = await act.details(unit);
     } catch {
       data = { units: {}, photographs: [], passports: {} };
     }
-    if (asked !== unit) return;
+    if (asked !== unit || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
     fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), examples(facts, data.photographs),
@@ -177,11 +175,5 @@ const Panel = (() => {
     return Object.entries(value).flatMap(([key, item]) => flat(item, name ? `${name}.${key}` : key));
   }
 
-  function hide() {
-    asked = -1;
-    panel.hidden = true;
-    panel.replaceChildren();
-  }
-
-  return { begin, show, hide };
+  return { begin, show };
 })();

@@ -1,0 +1,134 @@
+"""The numbers of a large atlas in Chromium: first paint, readiness, bytes, files, scrolling, memory, time to make it.
+
+    .venv/bin/python benchmarks/atlas.py [--units 26560] [--keep FOLDER] [--repeats 5]
+
+Makes a synthetic atlas (see synthetic_atlas.py), opens its pages from file:// and over http, each time in a fresh
+context, and prints the median and the range beside what is to be reached on a quiet machine. Asserts nothing.
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from atlas_in_chromium import Browser
+from synthetic_atlas import Wide, remember_sheets, repeat_pictures, write_front, write_photographs
+
+from konvolut.asked.settings import AtlasSettings
+
+WIDEST = "layer4.2.conv3"  # 2,048 channels, the last layer
+LARGE_UP_TO = 30_000  # units; above that the atlas has no large pictures, as a published one of that size would
+TECHNIQUES = ("channels-", "examples-", "dreams-")
+KILO, MEGA = 1e3, 1e6
+NETWORK_UNITS = 26_560
+
+
+def seconds(call, *arguments) -> float:
+    """CPU seconds of this process for a call."""
+    started = time.process_time()
+    call(*arguments)
+    return time.process_time() - started
+
+
+def measure_making(folder: Path, rows: list) -> None:
+    """CPU seconds per 1,000 units of the widest layer: plates, large pictures, pages and data."""
+    units = 2048 / 1000
+    small = Wide(folder / "small", "resnet50", AtlasSettings(large=False), ("channels",))
+    plates_s = seconds(small.write_layer, folder / "atlas", WIDEST) / units
+    both = Wide(folder / "both", "resnet50", AtlasSettings(), ("channels",))
+    large_s = seconds(both.write_layer, folder / "atlas", WIDEST) / units - plates_s
+    remember_sheets()
+    small.write_layer(folder / "atlas", WIDEST)
+    pages_s = seconds(small.write_layer, folder / "atlas", WIDEST) / units
+    rows += [
+        ("pages + data, CPU s per 1,000 units", 0.15, [pages_s]),
+        ("plates and steps, CPU s per 1,000 units", 2, [plates_s - pages_s]),
+        ("large pictures, CPU s per 1,000 units", 12, [large_s]),
+    ]
+
+
+def make(folder: Path, units: int, rows: list) -> Path:
+    """The atlas; what it took and how large it is go into rows."""
+    atlas, settings = folder / "atlas", AtlasSettings(large=units <= LARGE_UP_TO)
+    count = -(-units // NETWORK_UNITS)
+    networks = [Wide(folder / "results", f"resnet50-{number}", settings) for number in range(count)]
+    for network in networks:
+        for layer in network.layers:
+            network.write_layer(atlas, layer)
+        network.write_model(atlas)
+    write_photographs(networks[:1], atlas)
+    rows.append(("index of the atlas, CPU s", 2, [seconds(write_front, networks, atlas)]))
+    measure_files(atlas, count * NETWORK_UNITS, networks, rows)
+    return atlas
+
+
+def measure_files(atlas: Path, units: int, networks: list[Wide], rows: list) -> None:
+    """Number of files and bytes of each kind per unit."""
+    files = [path for path in atlas.rglob("*") if path.is_file() and "images" not in path.parts]
+
+    def kilobytes(chosen) -> float:
+        return sum(path.stat().st_size for path in files if chosen(path)) / units / KILO
+
+    thumbnails = [kilobytes(lambda path, name=name: path.name.startswith(name)) for name in TECHNIQUES]
+    rows += [
+        ("files per network, 3 techniques", 7000, [len(files) / len(networks)]),
+        ("thumbnails, KB per unit and technique", 2.6, thumbnails),
+        ("large pictures, KB per unit and technique", 16, [kilobytes(lambda path: path.name.startswith("large-")) / 2]),
+        ("data, KB per unit", 0.6, [kilobytes(lambda path: path.suffix == ".js" and path.parent.name != "assets")]),
+        ("layer page, bytes per unit", 80, [page.stat().st_size / 2048 for page in atlas.glob(f"*/{WIDEST}.html")]),
+        ("the whole atlas, MB", None, [sum(path.stat().st_size for path in files) / MEGA]),
+    ]
+
+
+def measure_reading(atlas: Path, repeats: int, rows: list) -> None:
+    """What a reader waits for."""
+    layer = f"resnet50-0/{WIDEST}.html"
+    with Browser(atlas) as browser:
+        paints = {
+            "widest layer, file": (f"{browser.file}/{layer}", 400),
+            "widest layer, http": (f"{browser.http}/{layer}", 600),
+            "front page, file": (f"{browser.file}/index.html", 400),
+            "model page, file": (f"{browser.file}/resnet50-0/index.html", 400),
+        }
+        for name, (url, bar) in paints.items():
+            rows.append((f"first paint of the {name}, ms", bar, [browser.first_paint(url) for _ in range(repeats)]))
+        for measure in (browser.load, browser.scroll, browser.unit, browser.deep_link, browser.order):
+            rows += gathered([measure(f"{browser.file}/{layer}") for _ in range(repeats)])
+        rows += gathered([browser.search(f"{browser.file}/index.html") for _ in range(repeats)])
+
+
+def gathered(measured: list[dict]) -> list[tuple]:
+    """Rows of the table from what each repeat measured: name -> (bar, value)."""
+    return [(name, bar, [one[name][1] for one in measured]) for name, (bar, _) in measured[0].items()]
+
+
+def report(rows: list) -> None:
+    """The table: median, range and the bar."""
+    print(f"{'':56}{'median':>9}  {'range':<17}{'to reach':>9}")
+    for name, bar, values in rows:
+        middle, low, high = statistics.median(values), min(values), max(values)
+        mark = "" if bar is None or middle <= bar else "  above"
+        spread = f"{low:.4g} to {high:.4g}" if len(values) > 1 else ""
+        print(f"{name:56}{middle:>9.4g}  {spread:<17}{'' if bar is None else bar:>9}{mark}")
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--units", type=int, default=NETWORK_UNITS)
+    arguments.add_argument("--repeats", type=int, default=5)
+    arguments.add_argument("--keep", type=Path, help="make the atlas here, or measure the one that is here")
+    given, rows = arguments.parse_args(), []
+    repeat_pictures()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = (given.keep or Path(scratch)).resolve()
+        atlas = folder / "atlas"
+        if not (atlas / "index.html").exists():
+            measure_making(Path(scratch) / "making", rows)
+            atlas = make(folder, given.units, rows)
+        measure_reading(atlas, given.repeats, rows)
+    report(rows)
+
+
+if __name__ == "__main__":
+    main()
