@@ -12,7 +12,7 @@ from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import LayerSpec
 from konvolut.network import models
 from konvolut.network.streamline import streamlined
-from konvolut.pictures import ascent, transforms
+from konvolut.pictures import ascent, climb, steps, transforms
 
 LAYER = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5)
 
@@ -100,8 +100,10 @@ def test_the_kept_pictures_are_those_of_shorter_ascents(network):
 def test_a_few_steps_raise_the_objective(network, name):
     recipe = named(name, steps=6, keep_every=0, coarse_steps=0)
     still = dataclasses.replace(recipe, transforms=(), variants=1)
-    photo = photograph(33, 47) if "dream" in name else None
-    found = ascent.ascend(network, LAYER, starts(0, 1, 4, picture=photo), still, (33, 47))
+    photo = photograph(33, 47)
+    units = starts(0, 1, 4, picture=photo if "dream" in name or name in ("octave", "accentuation") else None)
+    units = [dataclasses.replace(unit, known=photo) for unit in units]
+    found = ascent.ascend(network, LAYER, units, still, (33, 47))
     assert (found.curve[:, -1] > found.curve[:, 0]).all()
 
 
@@ -228,7 +230,7 @@ def test_dead_units_climb_the_ladder_and_living_ones_stay():
 
 def test_the_cosine_schedule_falls_from_the_whole_to_a_twentieth():
     recipe = named("konvolut", learning_rate=0.2, steps=100)
-    rates = [ascent.rate(recipe, step) for step in range(101)]
+    rates = [steps.rate(recipe, step) for step in range(101)]
     assert rates[0] == pytest.approx(0.2)
     assert rates[50] == pytest.approx(0.2 * (0.05 + 0.95 / 2))
     assert rates[100] == pytest.approx(0.01)
@@ -246,7 +248,7 @@ def test_coarse_steps_are_for_layers_that_see_the_whole_picture():
 
 def test_the_model_sees_the_warped_picture_of_the_step(network, monkeypatch):
     seen = []
-    monkeypatch.setattr(ascent, "warp", lambda *arguments: seen.append(arguments[1]) or transforms.warp(*arguments))
+    monkeypatch.setattr(climb, "warp", lambda *arguments: seen.append(arguments[1]) or transforms.warp(*arguments))
     recipe = named("lucid", steps=2, keep_every=0, retries=0)
     ascent.ascend(network, LAYER, starts(0, 1), recipe, (32, 32))
     for index, unit in enumerate(starts(0, 1)):

@@ -7,6 +7,10 @@ recipe, `diversity` its four pictures of a channel that differ; `maco` is Fel et
 noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked at
 magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
 `konvolut-dream` does the same to a photograph, more gently.
+`octave` and `octave-layer` are DeepDream's pyramid for one channel and for all (Mordvintsev, Olah and Tyka 2015, with
+the 10 sizes x 1.4, 20 steps and .01 of its reimplementations); `accentuation` is a dream that stays near its photograph
+(Hamblin et al. 2024, arXiv 2402.10039, and its weight found by looking), `caricature` lucid's, from noise.
+`class` is ours for class pictures, `timm-vis` that of timm-vis: normal noise, SGD, rates in stairs.
 """
 
 import dataclasses
@@ -27,22 +31,33 @@ class Recipe:
     `variants` the pictures of one unit, made beside one another with different starts;
     `crops` random parts of the picture that the model sees per step, smaller and smaller (0: the whole picture once),
     and `noise` the deviation of the noise on them, of the normalised input; they take the place of `transforms`,
-    pairs (name, amount) in the order of application, see transforms.py.
+    pairs (name, amount) in the order of application, see transforms.py;
+    `step_size` steps between two falls of the rate by `gamma` (schedule stairs); `l1` and `l2` the weights of the sums
+    of |x| and x² of the normalised input, taken off the objective; `clip` keeps pixels between black and white;
+    `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only).
     """
 
     name: str
     parameterisation: str = "fourier"  # pixels | fourier | maco
     objective: Objective = (("mean", 1.0),)  # terms and weights, see terms.py
-    optimiser: str = "adam"  # sgd | adam | nadam
+    start: str = "grey"  # grey | normal | zero: pixels where no photograph is the start
+    optimiser: str = "adam"  # sgd | adam | nadam | normalised
     learning_rate: float = 0.05
-    schedule: str = "constant"  # constant | cosine
+    schedule: str = "constant"  # constant | cosine | stairs
+    step_size: int = 100
+    gamma: float = 0.6
     weight_decay: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    clip: bool = False
     steps: int = 128
     keep_every: int = 32
     size_px: int = 224
     fields: float = 0.0
     coarse_px: int = 0
     coarse_steps: int = 0
+    octaves: int = 1
+    octave_scale: float = 1.4
     decay: float = 1.0
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
@@ -55,8 +70,20 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.coarse_steps and self.parameterisation != "fourier":
             raise UserError(f"recipe {self.name!r}: coarse_steps needs parameterisation fourier")
+        if self.octaves > 1 and self.parameterisation != "pixels":
+            raise UserError(f"recipe {self.name!r}: octaves needs parameterisation pixels")
 
 
+OCTAVES = {
+    "parameterisation": "pixels",
+    "optimiser": "normalised",
+    "learning_rate": 0.01,
+    "clip": True,
+    "octaves": 10,
+    "steps": 20,
+    "keep_every": 40,
+}
+GENTLE_TRANSFORMS = (("jitter", 16.0), ("scale", 0.1), ("rotate", 5.0))
 LUCID_TRANSFORMS = (("pad", 12.0), ("jitter", 8.0), ("scale", 0.1), ("rotate", 10.0), ("jitter", 4.0))
 
 BUILT_IN = {
@@ -113,7 +140,51 @@ BUILT_IN = {
             steps=48,
             keep_every=12,
             decay=1.35,
-            transforms=(("jitter", 16.0), ("scale", 0.1), ("rotate", 5.0)),
+            transforms=GENTLE_TRANSFORMS,
+        ),
+        Recipe("octave", **OCTAVES),
+        Recipe("octave-layer", objective=(("layer", 1.0),), **OCTAVES),
+        Recipe(
+            "accentuation",
+            objective=(("peaks", 1.0), ("distance", -3.0)),
+            learning_rate=0.07,
+            schedule="cosine",
+            steps=48,
+            keep_every=12,
+            decay=1.35,
+            transforms=GENTLE_TRANSFORMS,
+        ),
+        Recipe(
+            "caricature",
+            objective=(("caricature", 1.0),),
+            learning_rate=0.08,
+            schedule="cosine",
+            steps=64,
+            keep_every=16,
+            decay=1.35,
+            transforms=(("jitter", 8.0), ("scale", 0.06), ("rotate", 3.0)),
+        ),
+        Recipe(
+            "class",
+            learning_rate=0.08,
+            schedule="cosine",
+            steps=128,
+            keep_every=8,
+            decay=1.35,
+            padding="wrap",
+            transforms=(("jitter", 32.0), ("scale", 0.2), ("rotate", 15.0)),
+        ),
+        Recipe(
+            "timm-vis",
+            parameterisation="pixels",
+            start="normal",
+            optimiser="sgd",
+            learning_rate=10.0,
+            schedule="stairs",
+            gamma=0.9,
+            weight_decay=5e-2,
+            steps=500,
+            keep_every=25,
         ),
     )
 }

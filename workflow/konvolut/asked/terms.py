@@ -10,7 +10,8 @@ mean:7@blocks.2  layer@blocks.2   of another layer than the unit's
 import dataclasses
 import re
 
-OF_A_CHANNEL, OF_A_LAYER = ("mean", "peaks", "negative", "neuron"), ("layer", "norm", "similarity")
+COMPARING = ("distance", "caricature")  # with a photograph
+OF_A_CHANNEL, OF_A_LAYER = ("mean", "peaks", "negative", "neuron"), ("layer", "norm", "similarity", *COMPARING)
 NUMBER, CELL, ELSEWHERE = r"(?::\d{1,7})?", r"\[\d{1,4},\d{1,4}\]", r"(?:@\S+)?"
 # The whole grammar, for the settings and for their schema.
 PATTERN = rf"^(?:(?:{'|'.join(OF_A_CHANNEL)}){NUMBER}|neuron{NUMBER}{CELL}|{'|'.join(OF_A_LAYER)}){ELSEWHERE}$"
@@ -40,6 +41,11 @@ def parse(text: str) -> Term:
 def linear_layers(objective: Objective, own_layer: str) -> tuple[str, ...]:
     """The layers that an objective wants to see before their activation."""
     return tuple({term.layer or own_layer for term in map(parse, dict(objective)) if term.name == "negative"})
+
+
+def compares(objective: Objective) -> bool:
+    """Whether an objective compares with a photograph."""
+    return any(parse(term).name in COMPARING for term, _ in objective)
 
 
 def layers_of(objective: Objective) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The ascent: pictures that excite units, many at a time, in one loop.
+"""The ascent: pictures that excite units, many at a time, each by one run of the loop (climb.py) or one per octave.
 
 A unit's picture does not depend on its batch-mates: every random number comes from the unit's own generator on the
 CPU, the objective is per sample, and the optimisers work element by element. On CPUs with `streamlined` networks the
@@ -13,10 +13,7 @@ Retry ladder for a unit whose objective did not rise (attempt 0 is the recipe as
 What still does not rise keeps the picture of its last attempt; its activation says that it is dead.
 """
 
-import contextlib
 import dataclasses
-import functools
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,104 +24,38 @@ from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import LayerSpec
 from konvolut.asked.terms import linear_layers
 from konvolut.network import record
-from konvolut.network.models import Network
+from konvolut.network.models import Network, normalise
+from konvolut.pictures import octaves
+from konvolut.pictures.climb import Climb, Scene, Start, climb
 from konvolut.pictures.health import rises
-from konvolut.pictures.leaks import LEAKING_STEPS, leaking
-from konvolut.pictures.objectives import Seen, summed
-from konvolut.pictures.parameters import Fourier, Maco, Pixels, start_noise, start_pictures
+from konvolut.pictures.leaks import leaking
+from konvolut.pictures.objectives import summed
+from konvolut.pictures.parameters import Maco, start_noise, start_pictures
 from konvolut.pictures.scores import score
-from konvolut.pictures.transforms import Crops, draw, draw_crops, view_size, warp
+from konvolut.pictures.transforms import Crops, draw, draw_crops
 from konvolut.pictures.views import viewer
 from konvolut.results.contents import PER_UNIT, Pictures, Priors, rows_of
 
 Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
 
-OPTIMISERS = {
-    "adam": functools.partial(torch.optim.Adam, fused=True),
-    "nadam": torch.optim.NAdam,
-    "sgd": functools.partial(torch.optim.SGD, fused=True),
-}
 # The first attempt with leaking gradients, the last one, and how many times as long the last one climbs.
 FIRST_LEAKING_ATTEMPT, LAST_ATTEMPT, LONGER = 2, 3, 2
-# The last step's share of the learning rate under the cosine schedule: found by trial on tf_efficientnet_lite0.
-LAST_RATE = 0.05
 # Sides that are whole multiples of this fill the vectors of a CPU (16 floats under AVX-512) for any place in the batch.
 LANES = 16
+# The channel of pictures that are of all channels of a layer.
+WHOLE_LAYER = -1
 
 
 @dataclasses.dataclass(frozen=True)
 class UnitStart:
     """One picture to make: a channel, one seed per attempt, and the photograph to start from, (H, W, 3) uint8, or what
-    photographs have in common (recipe maco)."""
+    photographs have in common (recipe maco). `known` is a photograph whose features the objective compares with."""
 
     channel: int
     seeds: tuple[int, ...]
     picture: np.ndarray | None = None
     priors: Priors | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Climb:
-    """What one run of the loop leaves: curve (steps + 1, B), pictures (B, H, W, 3) uint8 on the way and at the end."""
-
-    curve: Tensor
-    kept: list[Tensor]
-    pictures: Tensor
-
-
-@dataclasses.dataclass(frozen=True)
-class Scene:
-    """What a climb looks at: the model as far as needed, the objective (B,) of what it makes of a batch, the warps
-    (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, what opens the leaks at first, and the
-    crops that take the place of warps or None."""
-
-    forward: Callable[[Tensor], dict[str, Seen]]
-    objective: Callable[[dict[str, Seen]], Tensor]
-    matrices: Tensor | None = None
-    coarse: tuple[int, int] | None = None
-    leaks: Callable = contextlib.nullcontext
-    crops: Crops | None = None
-
-
-def climb(start: Pixels | Fourier | Maco, scene: Scene, recipe: Recipe) -> Climb:
-    """The loop: parameterisation -> transforms -> truncated model -> objective per sample -> step."""
-    optimiser = OPTIMISERS[recipe.optimiser](
-        [start.values], lr=recipe.learning_rate, weight_decay=recipe.weight_decay, maximize=True
-    )
-    curve, kept = [], []
-    for step in range(recipe.steps + 1):
-        view = start.seen(scene.coarse if step < recipe.coarse_steps else None)
-        if scene.crops is not None:
-            view = scene.crops.of(view, step)
-        elif scene.matrices is not None:
-            size = view_size(tuple(view.shape[2:]), recipe.transforms)
-            view = warp(view, scene.matrices[step], size, recipe.padding)
-        with scene.leaks() if step < LEAKING_STEPS else contextlib.nullcontext():
-            objective = scene.objective(scene.forward(view))
-            if scene.crops is not None:
-                objective = objective.unflatten(0, (-1, recipe.crops)).mean(dim=1)
-            curve.append(objective.detach())
-            if step == recipe.steps:
-                break
-            (start.values.grad,) = torch.autograd.grad(objective.sum(), start.values)
-        optimiser.param_groups[0]["lr"] = rate(recipe, step)
-        optimiser.step()
-        if recipe.keep_every and (step + 1) % recipe.keep_every == 0:
-            kept.append(to_u8(start.pictures()))
-    return Climb(torch.stack(curve), kept, to_u8(start.pictures()))
-
-
-def rate(recipe: Recipe, step: int) -> float:
-    """The learning rate of a step: constant, or half a cosine from the whole to LAST_RATE of it."""
-    if recipe.schedule == "constant":
-        return recipe.learning_rate
-    fall = (1 + math.cos(math.pi * step / recipe.steps)) / 2
-    return recipe.learning_rate * (LAST_RATE + (1 - LAST_RATE) * fall)
-
-
-def to_u8(pictures: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 on the CPU from (B, 3, H, W) in 0..1; what lies outside is clipped."""
-    return (pictures.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
+    known: np.ndarray | None = None
 
 
 def ascend(
@@ -190,25 +121,42 @@ def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe
     generators = [torch.Generator().manual_seed(unit.seeds[attempt % len(unit.seeds)]) for unit in units]
     channels = torch.tensor([unit.channel for unit in units], device=network.device)
     start = _start(network, units, recipe, size, generators)
-    scene = _scene(network, layers, channels, recipe, size, generators)
-    if attempt >= FIRST_LEAKING_ATTEMPT:
-        scene = dataclasses.replace(scene, leaks=lambda: leaking(network.module))
-    run = climb(start, scene, recipe)
+
+    def climbed(start: Start, recipe: Recipe, before: int) -> Climb:
+        scene = _scene(network, layers, channels, recipe, tuple(start.pictures().shape[2:]), generators)
+        known = _known(network, units, tuple(start.pictures().shape[2:]))
+        leaks = {"leaks": lambda: leaking(network.module)} if attempt >= FIRST_LEAKING_ATTEMPT else {}
+        return climb(start, dataclasses.replace(scene, known=known, **leaks), recipe, before)
+
+    run = octaves.climb_octaves(start, recipe, climbed) if recipe.octaves > 1 else climbed(start, recipe, 0)
     kept = torch.stack(run.kept, dim=1) if run.kept else torch.empty(len(units), 0, *size, 3, dtype=torch.uint8)
-    own = record.truncated(network, layers[0])
     return Pictures(
         channel=channels.cpu().numpy().astype(np.int32),
         picture=run.pictures.numpy(),
         step=np.arange(1, kept.shape[1] + 1, dtype=np.int32) * (recipe.keep_every // stride),
         intermediate=kept.numpy(),
         curve=run.curve[::stride].T.float().cpu().numpy(),
-        activation=score(network, own, run.pictures, channels, [unit.seeds[0] for unit in units]),
+        activation=_activation(network, layers[0], run.pictures, channels, [unit.seeds[0] for unit in units]),
         attempt=np.full(len(units), attempt, dtype=np.int32),
         transparency=start.transparency.cpu().numpy() if isinstance(start, Maco) else None,
     )
 
 
-def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Pixels | Fourier | Maco:
+def _activation(network: Network, layer: LayerSpec, pictures: Tensor, channels: Tensor, seeds: list[int]) -> np.ndarray:
+    if int(channels[0]) == WHOLE_LAYER:
+        return np.full((len(channels), 4), np.nan, np.float32)
+    return score(network, record.truncated(network, layer), pictures, channels, seeds)
+
+
+def _known(network: Network, units: Sequence[UnitStart], size: tuple[int, int]) -> Tensor | None:
+    """The photographs (B, C, H, W) to compare with, normalised, at the size of an octave."""
+    if units[0].known is None:
+        return None
+    pixels = torch.from_numpy(np.stack([unit.known for unit in units])).to(network.device).permute(0, 3, 1, 2) / 255
+    return octaves.resized(normalise(network, pixels), size)
+
+
+def _start(network: Network, units: Sequence[UnitStart], recipe: Recipe, size, generators) -> Start:
     if units[0].picture is None:
         return start_noise(recipe, network, generators, size, units[0].priors)
     photographs = torch.from_numpy(np.stack([unit.picture for unit in units]))
@@ -222,16 +170,24 @@ def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, s
         parts = [draw_crops(recipe.steps + 1, recipe.crops, one, (size[0], seen_px)) for one in generators]
         crops = Crops(torch.stack(parts, dim=1).to(network.device), seen_px, recipe.noise, generators)
         channels = channels.repeat_interleave(recipe.crops)
-    elif recipe.transforms:
-        matrices = torch.stack([draw(recipe.transforms, recipe.steps + 1, one) for one in generators], dim=1)
-        matrices = matrices.to(network.device)
+    else:
+        matrices = moved(recipe, generators, network.device)
     forward = viewer(network, layers, linear_layers(recipe.objective, layers[0].name))
     objective = summed(recipe.objective, layers[0].name, channels, recipe.variants)
     return Scene(forward, objective, matrices, coarse_size(layers[0], recipe, size), crops=crops)
 
 
+def moved(recipe: Recipe, generators: Sequence[torch.Generator], device: torch.device) -> Tensor | None:
+    """The warps (steps + 1, B, 2, 3) of a climb, drawn from one generator per unit; None where nothing is moved."""
+    if not recipe.transforms:
+        return None
+    return torch.stack([draw(recipe.transforms, recipe.steps + 1, one) for one in generators], dim=1).to(device)
+
+
 def fills_lanes(layer: LayerSpec, recipe: Recipe, size: tuple[int, int]) -> bool:
     """Whether pictures (H, W) = size come out the same in any batch; else they are made one at a time."""
+    if recipe.octaves > 1:
+        return False
     return all(side % LANES == 0 for side in (*size, *(coarse_size(layer, recipe, size) or ())))
 
 

@@ -13,11 +13,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from konvolut.asked.terms import OF_A_CHANNEL, Objective, Term, parse
+from konvolut.asked.terms import COMPARING, OF_A_CHANNEL, Objective, Term, parse
 from konvolut.errors import UserError
 
 # Slope below zero of `peaks`: found by trial on tf_efficientnet_lite0; at 0 a unit that starts below 0 has no gradient.
 PEAKS_SLOPE = 0.1
+# Features that are all 0 have no relative distance.
+TINY = 1e-12
+# lucid's dot_compare: no place counts as less alike than this; by which power of its likeness a place counts, by trial
+# on tf_efficientnet_lite0.
+LEAST_COSINE, COSINE_POWER = 0.1, 2
 # lucid: keeps the length of an all-zero Gram matrix from dividing by zero.
 GRAM_EPSILON = 1e-10
 
@@ -26,12 +31,14 @@ GRAM_EPSILON = 1e-10
 class Seen:
     """What a model makes of a batch at one layer, (B, C, H, W): its output and, before its last activation, `linear`.
 
-    `grid` is the layer's size in cells at the model's own input, to which cells of terms refer.
+    `grid` is the layer's size in cells at the model's own input, to which cells of terms refer; `known` is the output
+    for the photographs to compare with.
     """
 
     output: Tensor
     linear: Tensor
     grid: tuple[int, int]
+    known: Tensor | None = None
 
 
 def own_channel(activation: Tensor, channels: Tensor) -> Tensor:
@@ -90,6 +97,23 @@ def similarity(activation: Tensor, variants: int) -> Tensor:
     return (cosines.sum(dim=2) - cosines.diagonal(dim1=1, dim2=2)).flatten()
 
 
+def distance(activation: Tensor, known: Tensor) -> Tensor:
+    """(B,): the squared distance of all channels to the photograph's, as a share of the photograph's squared length."""
+    squares = (activation - known).square().sum(dim=(1, 2, 3))
+    return squares / known.square().sum(dim=(1, 2, 3)).clamp(min=TINY)
+
+
+def caricature(activation: Tensor, known: Tensor) -> Tensor:
+    """(B,): the mean over all cells of x · y cos(x, y)², x and y the channels there and those of the photograph.
+
+    The more of what is there already, the better (lucid's dot_compare).
+    """
+    products = (activation * known).sum(dim=1)
+    lengths = activation.norm(dim=1) * known.norm(dim=1)
+    cosines = products / lengths.clamp(min=TINY)
+    return (products * cosines.clamp(min=LEAST_COSINE) ** COSINE_POWER).mean(dim=(1, 2))
+
+
 def summed(
     objective: Objective, own_layer: str, channels: Tensor, variants: int = 1
 ) -> Callable[[Mapping[str, Seen]], Tensor]:
@@ -106,6 +130,8 @@ def summed(
 def _value(term: Term, seen: Seen, channels: Tensor, variants: int) -> Tensor:
     if term.name == "similarity":
         return similarity(seen.output, variants)
+    if term.name in COMPARING:
+        return {"distance": distance, "caricature": caricature}[term.name](seen.output, seen.known)
     if term.name not in OF_A_CHANNEL:
         return {"layer": layer, "norm": norm}[term.name](seen.output)
     source = seen.linear if term.name == "negative" else seen.output

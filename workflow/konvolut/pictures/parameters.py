@@ -32,11 +32,25 @@ PHOTO_MARGIN = 0.02
 
 
 class Pixels:
-    """The normalised input itself; pictures may leave 0..1 during the ascent."""
+    """The normalised input itself; pictures may leave 0..1 during the ascent, unless they are clipped."""
 
     def __init__(self, network: Network, pictures: Tensor) -> None:
         self.network = network
         self.values = normalise(network, pictures).contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    @classmethod
+    def of_values(cls, network: Network, values: Tensor) -> "Pixels":
+        """The parameterisation whose normalised inputs are given."""
+        made = cls.__new__(cls)
+        made.network = network
+        made.values = values.detach().contiguous(memory_format=torch.channels_last).requires_grad_()
+        return made
+
+    @torch.no_grad()
+    def clip(self) -> None:
+        """Keep every pixel between black and white."""
+        black, white = (normalise(self.network, self.values.new_full((1, 3, 1, 1), shade)) for shade in (0.0, 1.0))
+        self.values.clamp_(black, white)
 
     def seen(self, size: Size | None = None) -> Tensor:
         return self.values
@@ -57,6 +71,9 @@ class Fourier:
         self.values = values.requires_grad_()
         self.scale = spectrum_scale(*size, decay).to(values.device)[..., None] / SPECTRUM_DIVISOR
         self.colours = colour_matrix().to(values.device)
+
+    def clip(self) -> None:
+        """Nothing to do: a sigmoid stays between black and white."""
 
     def seen(self, size: Size | None = None) -> Tensor:
         return normalise(self.network, self.pictures(size))
@@ -85,6 +102,9 @@ class Maco:
         self.magnitude = fitted_magnitude(torch.from_numpy(priors.magnitude), size).to(values.device)
         self.colours = torch.from_numpy(root(priors.covariance)).float().to(values.device)
         self.transparency = torch.zeros(len(values), *size, device=values.device)
+
+    def clip(self) -> None:
+        """Nothing to do: a sigmoid stays between black and white."""
 
     def seen(self, size: Size | None = None) -> Tensor:
         return normalise(self.network, self.pictures())
@@ -150,11 +170,21 @@ def start_noise(
         phases = [torch.rand(3, size[0], size[1] // 2 + 1, generator=generator) for generator in generators]
         return Maco(network, (torch.stack(phases) * 2 - 1).mul(math.pi).to(network.device), size, priors)
     if recipe.parameterisation == "pixels":
-        noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
-        return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))
+        return _start_pixels(recipe, network, generators, size)
     shape = (3, size[0], size[1] // 2 + 1, 2)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay)
+
+
+def _start_pixels(recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size) -> Pixels:
+    """Grey noise (the lab notebook), normal noise of the normalised input (timm-vis), or its zero (Simonyan 2013)."""
+    if recipe.start == "grey":
+        noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
+        return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))
+    channels = network.data.input_size[0]
+    drawn = [torch.randn(channels, *size, generator=generator) for generator in generators]
+    spread = 1.0 if recipe.start == "normal" else 0.0
+    return Pixels.of_values(network, torch.stack(drawn).mul(spread).to(network.device))
 
 
 def start_pictures(recipe: Recipe, network: Network, pictures: Tensor) -> Pixels | Fourier:

@@ -3,27 +3,35 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from konvolut.network import record
 from konvolut.pictures.objectives import Seen
 
 
-def viewer(network, layers: Sequence, linear: Sequence[str] = ()) -> Callable[[Tensor], dict[str, Seen]]:
+def viewer(network, layers: Sequence, linear: Sequence[str] = ()) -> Callable[..., dict[str, Seen]]:
     """A function from inputs (B, C, H, W) to each layer's output, by name, differentiable.
 
     Of the layers named in `linear` also what went into the activation that they end with; of the others, and of those
-    that end with none, `linear` is the output itself.
+    that end with none, `linear` is the output itself. `known` is the output for other inputs, where they are given.
     """
 
-    def look(inputs: Tensor) -> dict[str, Seen]:
+    def look(inputs: Tensor, others: Tensor | None = None) -> dict[str, Seen]:
+        known: dict[str, Tensor] = {}
+        if others is not None:
+            with torch.no_grad():
+                known = record.activations_of(network, layers, others)
         with _inputs_of_activations(network.module, layers, linear) as before:
             outputs = record.activations_of(network, layers, inputs)
         size, shown = tuple(inputs.shape[-2:]), dict(outputs)
         for layer in layers:
             if layer.name in before:
                 shown[layer.name] = record.present(before[layer.name], layer, size)
-        return {own.name: Seen(outputs[own.name], shown[own.name], (own.height, own.width)) for own in layers}
+        return {
+            own.name: Seen(outputs[own.name], shown[own.name], (own.height, own.width), known.get(own.name))
+            for own in layers
+        }
 
     return look
 
