@@ -9,7 +9,7 @@ min_version("9.0")
 sys.path.insert(0, f"{workflow.basedir}/workflow")
 
 from konvolut.provenance import code_digest
-from konvolut.asked.sweep import load_or_exit
+from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit
 
 
 configfile: "config/config.yaml"
@@ -36,13 +36,9 @@ rule all:
         "results/atlas/index.html",
         "results/atlas/images",
         sweep.shards("atlas", "results/atlas/{model}/{layer}"),
-        sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
-        sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
-        sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
-        sweep.shards("patches", "results/{model}/patches/{first}-{last}.h5"),
         sweep.shards("kernels", "results/{model}/kernels.h5"),
-        sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
-        sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
+        sweep.shards(BY_LAYER, "results/{model}/{technique}/{layer}/{first}-{last}.h5"),
+        sweep.shards(BY_MODEL, "results/{model}/{technique}/{first}-{last}.h5"),
 
 
 include: "workflow/rules/inspect.smk"  # what layers a model has
@@ -52,6 +48,10 @@ include: "workflow/rules/examples.smk"  # which photographs excite each channel
 include: "workflow/rules/priors.smk"  # what photographs have in common, for one recipe
 include: "workflow/rules/channels.smk"  # pictures of each channel from noise
 include: "workflow/rules/dreams.smk"  # photographs dreamed on for a channel
+include: "workflow/rules/layer_dreams.smk"  # photographs dreamed on for a whole layer
+include: "workflow/rules/accentuation.smk"  # photographs that show what a channel sees in them
+include: "workflow/rules/caricature.smk"  # more of what a layer sees in a photograph
+include: "workflow/rules/classes.smk"  # pictures of classes from noise
 include: "workflow/rules/saliency.smk"  # where on a photograph a class is decided
 include: "workflow/rules/patches.smk"  # what of a photograph the likeliest class needs
 include: "workflow/rules/kernels.smk"  # the weights of convolutions

@@ -49,7 +49,8 @@ ROWS = [
     {"asked.sweep", "network.models"},
     {"pictures.priors"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},
-    {"network.inspection", "pictures.ascent", "pictures.leaks", "pictures.scores"},
+    {"network.inspection", "pictures.leaks", "pictures.scores", "pictures.steps"},
+    {"pictures.climb", "pictures.octaves", "pictures.ascent"},
     {"techniques.attributions", "techniques.refusals", "techniques.sketches"},
     {"techniques.evidence"},
     {name for name in MODULES if name.startswith("techniques.")}

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import FoolingShard, InversionShard, KernelsShard
 from konvolut.network.record import truncated
+from konvolut.pictures import ascent
 from konvolut.results import contents, store
-from konvolut.techniques import attributions, fooling, inversion, kernels, patches, saliency
+from konvolut.techniques import attributions, classes, fooling, inversion, kernels, patches, saliency
 from seed_loops import STEPS, as_tensor, as_u8, built, hooked, layer_of, photograph
 
 B0 = ModelSource("b0", "b0", "efficientnet_b0", "random:0")
@@ -103,3 +105,47 @@ def test_inversion_takes_its_steps(network, module):
     found, losses = inversion.descend(truncated(network, layer_of(network, module)), known, noise, recipe, [])
     np.testing.assert_allclose(losses[:STEPS], curve, rtol=1e-3)
     assert torch.allclose(found, values.detach(), rtol=1e-2, atol=1e-3)
+
+
+def test_a_synthetic_image_takes_its_steps(network):
+    """generate_image(target_class=130, min_prob=.9, lr=10, weight_decay=5e-2, step_size=100, gamma=.9) from randn."""
+    values = torch.randn([1, 3, 96, 96], generator=torch.Generator().manual_seed(7)).requires_grad_()
+    optimiser = torch.optim.SGD([values], lr=10, weight_decay=5e-2)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimiser, 100, gamma=0.9)
+    curve, confidence = [], []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        outs = network.module(values)
+        curve.append(outs[0, 130].item())
+        confidence.append(outs[0].softmax(0)[130].item())
+        (-outs[0][130]).backward()
+        optimiser.step()
+        scheduler.step()
+    recipe = named("timm-vis", steps=STEPS, keep_every=0)
+    numbers = (recipe.learning_rate, recipe.weight_decay, recipe.step_size, recipe.gamma, named("timm-vis").steps)
+    assert numbers == (10, 5e-2, 100, 0.9, 500)
+    found = classes.picture(network, layer_of(network, ""), 130, recipe, 7, 0.9, 96)
+    np.testing.assert_allclose(found.curve[:STEPS], curve, rtol=5e-3, atol=1e-4)
+    np.testing.assert_allclose(found.probabilities[:STEPS], confidence, rtol=5e-3)
+    assert np.quantile(np.abs(found.picture.astype(int) - as_u8(network, values)), 0.99) <= 2
+
+
+def test_its_deep_dream_takes_its_steps(network):
+    """deep_dream(module=blocks[-2][0].conv_dw, lr=2): plain ascent of the length of all that the module puts out."""
+    photo, kept = photograph(96, 96), []
+    handle = network.module.get_submodule("blocks.5.0.conv_dw").register_forward_hook(lambda m, i, o: kept.append(o))
+    values = as_tensor(network, photo).requires_grad_()
+    optimiser, curve = torch.optim.SGD([values], lr=2), []
+    for _ in range(STEPS):
+        optimiser.zero_grad()
+        network.module(values)
+        objective = kept[-1].norm()
+        (-objective).backward()
+        optimiser.step()
+        curve.append(objective.item())
+    handle.remove()
+    recipe = named("lab-dream", objective=(("norm", 1.0),), learning_rate=2.0, weight_decay=0.0, steps=STEPS, retries=0)
+    unit = ascent.UnitStart(ascent.WHOLE_LAYER, (1, 2, 3, 4), photo)
+    found = ascent.ascend(network, layer_of(network, "blocks.5.0.conv_dw"), [unit], recipe, (96, 96))
+    np.testing.assert_allclose(found.curve[0, :STEPS], curve, rtol=5e-3)
+    assert np.quantile(np.abs(found.picture[0].astype(int) - as_u8(network, values)), 0.99) <= 2

@@ -28,6 +28,16 @@ CONFIG = {
     "device": "cpu",
     "channels": {"channels": "first:3", "steps": 4, "keep_every": 2, "size_px": 64},
     "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4, "keep_every": 2},
+    "layer_dreams": {"images": ["coffee"], "layers": ["blocks.1.0"], "longest_side_px": 64, "octaves": 2, "steps": 2},
+    "accentuation": {
+        "channels": [1],
+        "images": ["rocket"],
+        "layers": ["blocks.1.0"],
+        "longest_side_px": 64,
+        "steps": 3,
+    },
+    "caricature": {"images": ["coffee"], "layers": ["blocks.1.0"], "longest_side_px": 64, "steps": 3},
+    "classes": {"targets": [7, 4], "regularisation": ["none", "l2"], "classes_per_shard": 1, "steps": 3, "size_px": 64},
     "patches": {"images": ["rocket"], "patch": 0.5, "stride": 0.5, "longest_side_px": 64},
     "kernels": {"layers": ["conv_stem"]},
     "fooling": {"images": ["coffee", "rocket"], "targets": [7], "steps": 3, "images_per_shard": 1},
@@ -131,7 +141,8 @@ def test_every_rule_leaves_its_results(finished):
         f"tiny/dreams/{layer}/1-1.h5" for layer in LAYERS
     ]
     expected += ["tiny/patches/0-0.h5", "tiny/kernels.h5", "tiny/fooling/0-0.h5", "tiny/fooling/1-1.h5"]
-    expected += ["tiny/inversion/blocks.1.0/0-0.h5"]
+    expected += [f"tiny/{name}/blocks.1.0/0-0.h5" for name in ("inversion", "layer_dreams", "caricature")]
+    expected += ["tiny/accentuation/blocks.1.0/1-1.h5", "tiny/classes/0-0.h5", "tiny/classes/1-1.h5"]
     expected += [f"atlas/tiny/{layer}.html" for layer in LAYERS]
     assert [name for name in expected if not (results / name).exists()] == []
 
@@ -279,7 +290,8 @@ def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp
     write_sweep(
         tmp_path,
         CONFIG
-        | {"layers": LAYERS[:1], "dreams": {"images": []}, "fooling": {}, "inversion": {}, "patches": {}, "atlas": {}},
+        | {"layers": LAYERS[:1], "dreams": {"images": []}, "fooling": {}, "inversion": {}, "patches": {}, "atlas": {}}
+        | {"layer_dreams": {}, "accentuation": {}, "caricature": {}, "classes": {}},
         images="id\tpath\ncut <b>\tcut.png\ncat\tpackage:skimage/data/chelsea.png\n",
     )
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])

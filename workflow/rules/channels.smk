@@ -9,7 +9,7 @@ rule channels:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        priors=sweep.priors,
+        priors=sweep.if_maco("results/priors.h5"),
     output:
         "results/{model}/channels/{layer}/{first}-{last}.h5",
     log:

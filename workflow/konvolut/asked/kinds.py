@@ -90,6 +90,15 @@ def number_above(low: float, *, allow_equal: bool) -> Kind:
     return Kind(words, {"type": "number", **bound}, read)
 
 
+def share() -> Kind:
+    """Numbers above 0, up to 1."""
+
+    def read(value: Any) -> float | None:
+        return float(value) if type(value) in (int, float) and 0 < value <= 1 else None
+
+    return Kind("a number above 0, at most 1", {"type": "number", "exclusiveMinimum": 0, "maximum": 1}, read)
+
+
 def choice(*words: str) -> Kind:
     """One of a few words."""
     return Kind(f"one of {', '.join(words)}", {"enum": list(words)}, lambda value: value if value in words else None)
@@ -165,8 +174,12 @@ def _read_switch(value: Any) -> bool | None:
 
 
 def _read_targets(value: Any) -> tuple[str | int, ...] | None:
+    return _read_some_targets(value) or None
+
+
+def _read_some_targets(value: Any) -> tuple[str | int, ...] | None:
     items = [int(item) if str(item).isdecimal() else item for item in (value if isinstance(value, list) else [value])]
-    fine = items and all((type(item) is int and item >= 0) or _read_text(item) for item in items)
+    fine = all((type(item) is int and item >= 0) or _read_text(item) for item in items)
     return tuple(dict.fromkeys(items)) if fine else None
 
 
@@ -198,9 +211,10 @@ LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.c
 CLASS = {"type": ["integer", "string"], "minLength": 1, "minimum": 0}
 
 
-def targets(words: str) -> Kind:
-    """One class or a list of classes: numbers and names."""
-    return Kind(words, {"anyOf": [CLASS, {"type": "array", "items": CLASS, "minItems": 1}]}, _read_targets)
+def targets(words: str, *, allow_none: bool = False) -> Kind:
+    """One class or a list of classes: numbers and names; with `allow_none` the list may be empty."""
+    some = {"type": "array", "items": CLASS, "minItems": 0 if allow_none else 1}
+    return Kind(words, {"anyOf": [CLASS, some]}, _read_some_targets if allow_none else _read_targets)
 
 
 TARGETS = targets("a list of class numbers, class names and predicted")

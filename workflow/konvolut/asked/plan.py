@@ -21,7 +21,11 @@ COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", 
 # A step of an ascent costs a forward pass and about as much again for the gradient of the input alone.
 FORWARD_AND_BACKWARD = 2
 # Sections that name their photographs; no name, no jobs.
-ON_CHOSEN_IMAGES = ("dreams", "patches", "fooling", "inversion")
+ON_CHOSEN_IMAGES = ("dreams", "layer_dreams", "accentuation", "caricature", "patches", "fooling", "inversion")
+# Sections with a job for some photographs in each layer, and those with a job for some channels and all photographs.
+OF_LAYERS, OF_CHANNELS = ("inversion", "layer_dreams", "caricature"), ("dreams", "accentuation")
+# Techniques of which the plan tells how many pictures there will be.
+COUNTED = ("channels", "classes", *OF_LAYERS, *OF_CHANNELS)
 
 
 def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
@@ -33,10 +37,14 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
     for model in settings.models:
         census = shards.read_census(censuses[model.key])
         rows += _photograph_rows(settings, model)
-        rows += _inversion_rows(settings, model, census)
+        rows += _class_rows(settings, model, census)
+        for section in OF_LAYERS:
+            rows += _layer_rows(settings, model, census, section)
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
         rows += _unit_rows(settings, model, census, "channels", pictures_per_unit=settings.channels.recipe.variants)
-        rows += _unit_rows(settings, model, census, "dreams", pictures_per_unit=len(settings.dreams.images))
+        for section in OF_CHANNELS:
+            images = getattr(settings, section).images
+            rows += _unit_rows(settings, model, census, section, pictures_per_unit=len(images))
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
         layers |= dict.fromkeys(resolve_layers(layers_of(settings, "activations"), census, "activations", model.id))
         order = {layer: index for index, layer in enumerate(census["layer"])}
@@ -58,7 +66,7 @@ def write_plan(
     plan = make_plan(settings, dict(zip((model.key for model in settings.models), censuses, strict=True)))
     plan.to_csv(output, sep="\t", index=False, lineterminator="\n")
     jobs = len(plan)
-    pictures = int(plan[plan["technique"].isin(["channels", "dreams"])]["units"].sum())
+    pictures = int(plan[plan["technique"].isin(COUNTED)]["units"].sum())
     say(f"{jobs} jobs, {pictures} pictures, {plan['gflop'].sum() / 1000:.1f} TFLOP")
 
 
@@ -128,18 +136,39 @@ def _photograph_rows(settings: Settings, model: ModelSource) -> list[dict]:
     return rows
 
 
-def _inversion_rows(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[dict]:
-    section = settings.inversion
+def _layer_rows(settings: Settings, model: ModelSource, census: pd.DataFrame, name: str) -> list[dict]:
+    section = getattr(settings, name)
     if not section.images:
         return []
     flops = census.set_index("layer")["flops"]
     rows = []
-    for layer in resolve_layers(layers_of(settings, "inversion"), census, "inversion", model.id):
+    for layer in resolve_layers(layers_of(settings, name), census, name, model.id):
         for part in _parts(len(section.images), section.images_per_shard):
-            passes = part["units"] * section.steps
-            gflop = round(passes * FORWARD_AND_BACKWARD * float(flops[layer]) / 1e9, 3)
-            rows.append(_row("inversion", model.key, layer, **part) | {"passes": passes, "gflop": gflop})
+            passes = part["units"] * _steps(section)
+            rows.append(_row(name, model.key, layer, **part) | _work(passes, float(flops[layer])))
     return rows
+
+
+def _class_rows(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[dict]:
+    section = settings.classes
+    flops = float(census["flops"].max()) if len(census) else 0.0
+    rows = []
+    for part in _parts(len(section.targets), section.classes_per_shard):
+        passes = part["units"] * len(section.regularisation) * _steps(section)
+        rows.append(_row("classes", model.key, "", **part) | _work(passes, flops))
+    return rows
+
+
+def _steps(section) -> int:
+    """Passes per picture at its own size; octaves grow by `octave_scale` on each side, which costs its square."""
+    recipe = getattr(section, "recipe", None)
+    if recipe is None:
+        return section.steps
+    return round(recipe.steps * sum(recipe.octave_scale ** (-2 * octave) for octave in range(recipe.octaves)))
+
+
+def _work(passes: int, flops: float) -> dict:
+    return {"passes": passes, "gflop": round(passes * FORWARD_AND_BACKWARD * flops / 1e9, 3)}
 
 
 def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
@@ -170,10 +199,9 @@ def _unit_rows(
         for start in range(0, len(channels), options.units_per_shard):
             part = channels[start : start + options.units_per_shard]
             units = len(part) * pictures_per_unit
-            passes = units * options.recipe.steps
-            gflop = round(passes * FORWARD_AND_BACKWARD * float(table.at[layer, "flops"]) / 1e9, 3)
             row = _row(section, model.key, layer, first=part[0], last=part[-1], units=units)
-            rows.append(row | {"channels": format_channels(part), "passes": passes, "gflop": gflop})
+            work = _work(units * _steps(options), float(table.at[layer, "flops"]))
+            rows.append(row | {"channels": format_channels(part)} | work)
     return rows
 
 

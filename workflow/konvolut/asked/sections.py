@@ -16,6 +16,8 @@ LARGEST_SIDE_PX = 8192
 
 IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)
 CLASSES = kinds.targets("a list of class numbers and class names")
+SOME_CLASSES = kinds.targets("a list of class numbers and class names, or []", allow_none=True)
+PROBABILITY = kinds.share()
 SHARE_OR_PX = kinds.number_above(0, allow_equal=False)
 SOME_LAYERS = kinds.texts("a list of layer names and globs such as conv_stem, or []", allow_none=True)
 
@@ -72,6 +74,54 @@ class DreamsSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class LayerDreamsSettings:
+    """Dreams of photographs by all channels of a layer at once."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    images: tuple[str, ...] = setting(IMAGES, ())
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    images_per_shard: int = setting(kinds.whole(1), 8)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("octave-layer"))
+
+
+@dataclasses.dataclass(frozen=True)
+class AccentuationSettings:
+    """Dreams that stay near their photograph, as a layer sees it: `near`, or the one halfway to the channel's own."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    channels: Channels = dataclasses.field(default=Channels("first", 4), metadata={"kind": kinds.CHANNELS})
+    images: tuple[str, ...] = setting(IMAGES, ())
+    near: str | None = setting(kinds.or_null(kinds.TEXT), None)
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    units_per_shard: int = setting(kinds.whole(1), 8)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("accentuation"))
+
+
+@dataclasses.dataclass(frozen=True)
+class CaricatureSettings:
+    """From noise, pictures that have more of what a layer sees in a photograph."""
+
+    layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
+    images: tuple[str, ...] = setting(IMAGES, ())
+    longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
+    images_per_shard: int = setting(kinds.whole(1), 8)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("caricature"))
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassesSettings:
+    """Pictures of classes from noise, one for each regularisation; `strength` is the weight of its sum."""
+
+    targets: tuple[str | int, ...] = setting(SOME_CLASSES, ())
+    regularisation: tuple[str, ...] = setting(kinds.words_among("none", "l1", "l2"), ("none",))
+    l1_strength: float = setting(kinds.number_above(0, allow_equal=False), 1e-4)
+    l2_strength: float = setting(kinds.number_above(0, allow_equal=False), 1e-4)
+    min_prob: float | None = setting(kinds.or_null(PROBABILITY), None)
+    classes_per_shard: int = setting(kinds.whole(1), 4)
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("class"))
+
+
+@dataclasses.dataclass(frozen=True)
 class SaliencySettings:
     """Attribution maps; `top` is how many of the predicted classes are explained."""
 
@@ -106,7 +156,7 @@ class FoolingSettings:
 
     images: tuple[str, ...] = setting(IMAGES, ())
     targets: tuple[str | int, ...] = setting(CLASSES, (0,))
-    min_prob: float = setting(kinds.number_above(0, allow_equal=False), 0.9)
+    min_prob: float = setting(PROBABILITY, 0.9)
     steps: int = setting(kinds.whole(1), 500)
     learning_rate: float = setting(kinds.number_above(0, allow_equal=False), 0.5)
     step_size: int = setting(kinds.whole(1), 100)
@@ -139,6 +189,7 @@ class AtlasSettings:
     large_px: int = setting(kinds.whole(64, 1024), 224)
     large: bool = setting(kinds.SWITCH, True)
     feature_maps: tuple[str, ...] = setting(IMAGES, ())
+    animations: bool = setting(kinds.SWITCH, False)
 
 
 SECTIONS = {
@@ -147,6 +198,10 @@ SECTIONS = {
     "examples": ExamplesSettings,
     "channels": ChannelsSettings,
     "dreams": DreamsSettings,
+    "layer_dreams": LayerDreamsSettings,
+    "accentuation": AccentuationSettings,
+    "caricature": CaricatureSettings,
+    "classes": ClassesSettings,
     "saliency": SaliencySettings,
     "patches": PatchesSettings,
     "kernels": KernelsSettings,
@@ -154,4 +209,4 @@ SECTIONS = {
     "inversion": InversionSettings,
     "atlas": AtlasSettings,
 }
-WITH_RECIPE = ("channels", "dreams")
+WITH_RECIPE = ("channels", "dreams", "layer_dreams", "accentuation", "caricature", "classes")

@@ -18,15 +18,19 @@ from konvolut.asked.sections import (
     SALIENCY_METHODS,
     SECTIONS,
     WITH_RECIPE,
+    AccentuationSettings,
     ActivationsSettings,
     AtlasSettings,
+    CaricatureSettings,
     ChannelsSettings,
+    ClassesSettings,
     DreamsSettings,
     ExamplesSettings,
     FoolingSettings,
     InspectSettings,
     InversionSettings,
     KernelsSettings,
+    LayerDreamsSettings,
     PatchesSettings,
     SaliencySettings,
 )
@@ -41,11 +45,22 @@ LARGEST_SEED = 2**63 - 1
 # More pictures of one unit than anyone compares; bounds what a batch must hold.
 MOST_VARIANTS = 16
 
+# Of 8,192 px, sizes x 1.4 beyond this many are a pixel.
+MOST_OCTAVES = 32
+
+# Sections whose pictures start from noise alone, and those whose pictures are of all channels of a layer.
+WITHOUT_PHOTOGRAPH, OF_WHOLE_LAYERS = ("channels", "classes"), ("layer_dreams", "caricature")
+
 RECIPE_FIELDS = typing.get_type_hints(Recipe)
 # Kinds of the recipe fields whose type alone says too little.
 RECIPE_KINDS = {
     "objective": kinds.sums(terms.PATTERN, "a term such as peaks, or a list of terms and weights such as [[peaks, 1]]"),
-    "optimiser": kinds.choice("adam", "nadam", "sgd"),
+    "optimiser": kinds.choice("adam", "nadam", "normalised", "sgd"),
+    "start": kinds.choice("grey", "normal", "zero"),
+    "step_size": kinds.whole(1),
+    "gamma": kinds.number_above(0, allow_equal=False),
+    "octaves": kinds.whole(1, MOST_OCTAVES),
+    "octave_scale": kinds.number_above(1, allow_equal=False),
     "steps": kinds.whole(1),
     "keep_every": kinds.whole(0),
     "size_px": kinds.whole(16, LARGEST_SIDE_PX),
@@ -70,6 +85,10 @@ class Settings:
     examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
     channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
     dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
+    layer_dreams: LayerDreamsSettings = dataclasses.field(default_factory=LayerDreamsSettings)
+    accentuation: AccentuationSettings = dataclasses.field(default_factory=AccentuationSettings)
+    caricature: CaricatureSettings = dataclasses.field(default_factory=CaricatureSettings)
+    classes: ClassesSettings = dataclasses.field(default_factory=ClassesSettings)
     saliency: SaliencySettings = dataclasses.field(default_factory=SaliencySettings)
     patches: PatchesSettings = dataclasses.field(default_factory=PatchesSettings)
     kernels: KernelsSettings = dataclasses.field(default_factory=KernelsSettings)
@@ -151,12 +170,8 @@ def _check_across(settings: Settings) -> Settings:
         raise UserError(
             f"config: examples.top ({settings.examples.top}) is more than examples.keep ({settings.examples.keep})"
         )
-    if settings.dreams.recipe.variants > 1:
-        raise UserError("config: dreams.variants must be 1: a photograph dreams once per channel")
-    if settings.dreams.recipe.parameterisation == "maco":
-        raise UserError(
-            "config: dreams.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
-        )
+    for name in WITH_RECIPE:
+        _check_recipe(name, getattr(settings, name).recipe)
     for name in SECTIONS:
         section = getattr(settings, name)
         for key in ("images", "maps", "feature_maps"):
@@ -166,3 +181,26 @@ def _check_across(settings: Settings) -> Settings:
                 section = dataclasses.replace(section, **{key: chosen})
         settings = dataclasses.replace(settings, **{name: section})
     return settings
+
+
+def _check_recipe(section: str, recipe: Recipe) -> None:
+    """Hold a section's recipe against what the section starts from and what its pictures are of."""
+    parsed = [terms.parse(term) for term, _ in recipe.objective]
+    if section != "channels" and recipe.variants > 1:
+        raise UserError(f"config: {section}.variants must be 1: only channels are made in variants")
+    if section != "channels" and recipe.parameterisation == "maco":
+        raise UserError(
+            f"config: {section}.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
+            " and is for channels alone"
+        )
+    compared = next((term.name for term in parsed if term.name in terms.COMPARING), "")
+    if compared and section in WITHOUT_PHOTOGRAPH:
+        raise UserError(f"config: {section}.objective: {compared} compares with a photograph, and {section} has none")
+    own = next((term.name for term in parsed if term.name in terms.OF_A_CHANNEL and term.channel is None), "")
+    if own and section in OF_WHOLE_LAYERS:
+        raise UserError(
+            f"config: {section}.objective: {own} is about a channel, and a picture of {section} is of a whole layer;"
+            f" possible: {', '.join(terms.OF_A_LAYER)}, or a channel's number such as {own}:7"
+        )
+    if section == "classes" and recipe.objective != (("mean", 1.0),):
+        raise UserError("config: classes.objective must be mean: the score of the class")

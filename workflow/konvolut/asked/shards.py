@@ -79,6 +79,41 @@ class DreamsShard:
 
 
 @dataclasses.dataclass(frozen=True)
+class LayerShard:
+    """Pictures of a whole layer for some photographs: its dreams, or its caricatures."""
+
+    model: ModelSource
+    layer: str
+    photographs: tuple[Photograph, ...]
+    recipe: Recipe
+    longest_side_px: int
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
+class AccentuationShard(DreamsShard):
+    """Dreams that stay near their photographs in the layer `near`; None: one is chosen by the census."""
+
+    near: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassesShard:
+    """Pictures of some classes from noise, one for each regularisation."""
+
+    model: ModelSource
+    targets: tuple[str | int, ...]
+    regularisation: tuple[str, ...]
+    l1_strength: float
+    l2_strength: float
+    min_prob: float | None
+    recipe: Recipe
+    seed: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
 class SaliencyShard:
     """Attribution maps of some photographs."""
 

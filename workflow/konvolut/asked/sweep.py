@@ -15,12 +15,21 @@ SHARDS = {
     "examples": shards.ExamplesShard,
     "channels": shards.ChannelsShard,
     "dreams": shards.DreamsShard,
+    "layer_dreams": shards.LayerShard,
+    "accentuation": shards.AccentuationShard,
+    "caricature": shards.LayerShard,
+    "classes": shards.ClassesShard,
     "saliency": shards.SaliencyShard,
     "patches": shards.PatchesShard,
     "kernels": shards.KernelsShard,
     "fooling": shards.FoolingShard,
     "inversion": shards.InversionShard,
 }
+
+
+# Techniques with a file for some shards of each layer, and those with one for all layers.
+BY_LAYER = ("channels", *plan.OF_CHANNELS, *plan.OF_LAYERS)
+BY_MODEL = ("classes", "saliency", "patches", "fooling")
 
 
 def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
@@ -54,11 +63,12 @@ class Sweep:
         """A parameter function: what a model is, as JSON."""
         return shards.to_json(self.model[wildcards.model])
 
-    def shards(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
-        """An input function: `pattern` filled with each shard of `technique` that the job's wildcards allow."""
+    def shards(self, techniques: str | tuple[str, ...], pattern: str) -> Callable[[Mapping], list[str]]:
+        """An input function: `pattern` filled with each shard of the techniques that the job's wildcards allow."""
+        wanted = (techniques,) if isinstance(techniques, str) else techniques
 
         def paths(wildcards) -> list[str]:
-            rows = self._rows(technique)
+            rows = pd.concat([self._rows(technique) for technique in wanted])
             for name in ("model", "layer"):
                 if hasattr(wildcards, name):
                     rows = rows[rows[name].isin(("", getattr(wildcards, name)))]  # "": all layers at once
@@ -85,9 +95,9 @@ class Sweep:
         shown = self.settings.examples.top
         return shards.to_json(shards.AtlasShard(photographs, self.settings.atlas, shown, again))
 
-    def priors(self, wildcards) -> list[str]:
-        """The file of priors where the channels' recipe needs it."""
-        return ["results/priors.h5"] if self.settings.channels.recipe.parameterisation == "maco" else []
+    def if_maco(self, *paths: str) -> list[str]:
+        """The paths where the channels' recipe needs priors."""
+        return list(paths) if self.settings.channels.recipe.parameterisation == "maco" else []
 
     def told_priors(self, wildcards) -> str:
         """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
@@ -109,7 +119,9 @@ class Sweep:
         if "layer" in names:
             facts["layer"] = wildcards.layer
         if "channels" in names:
-            facts |= {"recipe": section.recipe, "channels": self._channels(technique, wildcards)}
+            facts["channels"] = self._channels(technique, wildcards)
+        if "targets" in names and "photographs" not in names:  # its shards are classes
+            facts["targets"] = section.targets[int(wildcards.first) : int(wildcards.last) + 1]
         if "layers" in names:  # those of the plan, not the globs
             rows = self._rows("kernels" if technique == "kernels" else "atlas")
             facts["layers"] = tuple(rows.query("model == @wildcards.model")["layer"])
@@ -125,7 +137,7 @@ class Sweep:
         images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))
         if technique in plan.ON_CHOSEN_IMAGES:
             images = [image for image in images if image.id in getattr(self.settings, technique).images]
-        if hasattr(wildcards, "first") and technique != "dreams":  # whose shards are channels
+        if hasattr(wildcards, "first") and technique not in plan.OF_CHANNELS:  # whose shards are channels
             return list(images[int(wildcards.first) : int(wildcards.last) + 1])
         return list(images)
 

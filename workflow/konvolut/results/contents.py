@@ -33,6 +33,34 @@ def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
 
 
 @dataclasses.dataclass(frozen=True)
+class LayerPicture:
+    """A picture of a whole layer for one photograph; fields as drawn under layer_dreams/{image}."""
+
+    input: np.ndarray
+    picture: np.ndarray
+    step: np.ndarray
+    intermediate: np.ndarray
+    curve: np.ndarray
+    attempt: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassPicture:
+    """A picture of a class; fields as drawn under classes/{name}."""
+
+    target_class: int
+    target_name: str
+    regularisation: str
+    picture: np.ndarray
+    probability: float
+    steps: int
+    step: np.ndarray
+    intermediate: np.ndarray
+    curve: np.ndarray
+    probabilities: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Priors:
     """What photographs have in common; fields as drawn under priors.h5."""
 

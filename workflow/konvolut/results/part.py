@@ -20,19 +20,28 @@ from pathlib import Path
 
 from konvolut.errors import UserError
 from konvolut.results import store
-from konvolut.results.contents import Fooling, Inversion, Patches, Pictures, rows_of
+from konvolut.results.contents import ClassPicture, Fooling, Inversion, LayerPicture, Patches, Pictures, rows_of
 
 # A unit is one picture (its start and its channel) or one photograph (its key).
 Unit = tuple[str, int] | str
 
-OPTIMISED = ("channels", "dreams")
-NAMED = {"patches": Patches, "fooling": Fooling, "inversion": Inversion}
+OPTIMISED = ("channels", "dreams", "accentuation")
+NAMED = {
+    "patches": Patches,
+    "fooling": Fooling,
+    "inversion": Inversion,
+    "layer_dreams": LayerPicture,
+    "caricature": LayerPicture,
+    "classes": ClassPicture,
+}
 SUFFIX = ".part"
 # The finished result under a second name (no second copy), for the time until Snakemake has noted that it is finished:
 # it deletes an output of which it does not know that.
 WHOLE = "whole.h5"
 SPAN = re.compile(r"(\d+)-(\d+)")
-PHOTOGRAPHS = "photographs"  # the part of a passport that differs between files with the same units: sha256 by key
+# What differs between the passports of files with the same units, by key: sha256 of the photographs, and what of the
+# recipe was fitted to them.
+BY_PHOTOGRAPH = ("photographs", "fitted")
 
 
 class Part:
@@ -103,15 +112,20 @@ class Part:
             theirs, found = {}, {}
         if not found and path.parent == self.folder:
             path.unlink()
-        mine, other = self.passport.get(PHOTOGRAPHS, {}), theirs.get(PHOTOGRAPHS, {})
+        mine = as_read(self.passport)
         for unit, content in found.items():
             start = unit if isinstance(unit, str) else unit[0]
-            if mine.get(start) == other.get(start):
+            if all(mine.get(name, {}).get(start) == theirs.get(name, {}).get(start) for name in BY_PHOTOGRAPH):
                 self.units[unit] = content
 
     def _fits(self, theirs: Mapping) -> bool:
-        mine = json.loads(json.dumps(self.passport))  # as it comes back from a file: lists for tuples
-        return {**theirs, PHOTOGRAPHS: None} == {**mine, PHOTOGRAPHS: None}
+        others = dict.fromkeys(BY_PHOTOGRAPH)
+        return {**theirs, **others} == {**as_read(self.passport), **others}
+
+
+def as_read(passport: dict) -> dict:
+    """A passport as it comes back from a file: lists for tuples."""
+    return json.loads(json.dumps(passport))
 
 
 def folder_of(output: Path) -> Path:

@@ -37,6 +37,25 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── attempt             (n,) int32     0, or how many retries of the ladder it took
         └── transparency        (n, H, W) float32  recipe maco alone: sum over the steps of |d objective / d picture|
 
+    results/{model}/accentuation/{layer}/{first}-{last}.h5     kind = accentuation, as dreams
+    results/{model}/layer_dreams/{layer}/{first}-{last}.h5     kind = layer_dreams
+    results/{model}/caricature/{layer}/{first}-{last}.h5       kind = caricature
+    └── {kind}/{image}/
+        ├── input, picture      (H, W, 3) uint8        the photograph at its own aspect, and the layer's picture
+        ├── step, intermediate  (m,) int32, (m, H, W, 3) uint8
+        ├── curve               (steps + 1,) float32   with octaves: above that of the undreamt picture of their size
+        └── attempt             int
+
+    results/{model}/classes/{first}-{last}.h5                  kind = classes
+    └── classes/{class}-{regularisation}/
+        ├── target_class, target_name, regularisation
+        ├── picture             (H, W, 3) uint8
+        ├── probability         float          of the class, for the finished 8-bit picture
+        ├── steps               int            until it was enough, or all
+        ├── step, intermediate  (m,) int32, (m, H, W, 3) uint8
+        ├── curve               (steps + 1,) float32   the class' score less the regularisation
+        └── probabilities       (steps + 1,) float32   of the class, as the model saw the picture at each step
+
     results/priors.h5                                          kind = priors, for the recipe maco
     ├── magnitude               (C, S, S // 2 + 1) float32     mean |rfft2| of the photographs' independent colours
     ├── covariance              (C, C) float32                 of the colours in 0..1

@@ -12,6 +12,7 @@ from konvolut.network import memory, models
 from konvolut.network.shapes import takes
 from konvolut.network.streamline import streamlined
 from konvolut.pictures.ascent import UnitStart, ascend, coarse_size
+from konvolut.pictures.octaves import sizes
 from konvolut.pictures.transforms import view_size
 from konvolut.results import store
 from konvolut.results.contents import Priors
@@ -98,10 +99,20 @@ def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tup
     if recipe.fields and max(size) < recipe.size_px:
         faster = recipe.learning_rate * (recipe.size_px / max(size)) ** RATE_POWER
         recipe = dataclasses.replace(recipe, learning_rate=faster)
+    for number, octave in enumerate(sizes(size, recipe)[1:], start=1):
+        if not takes(network, layer, view_size(octave, recipe.transforms)):
+            recipe = dataclasses.replace(recipe, octaves=number)
+            break
     coarse = coarse_size(layer, recipe, size)
     if coarse is not None and not takes(network, layer, view_size(coarse, recipe.transforms)):
         recipe = dataclasses.replace(recipe, coarse_px=0, coarse_steps=0)
     return recipe
+
+
+def changed(asked: Recipe, fitted: Recipe) -> dict:
+    """The fields of a recipe that are others than those asked for."""
+    before, after = dataclasses.asdict(asked), dataclasses.asdict(fitted)
+    return {name: value for name, value in after.items() if value != before[name]}
 
 
 def passport_of(network: models.Network, technique: str, shard, **facts) -> dict:

@@ -1,0 +1,11 @@
+"""Entry point of the rule `accentuation`: one shard."""
+
+from konvolut import job
+
+what = f"accentuation {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
+    from konvolut.asked import shards
+    from konvolut.techniques import accentuation
+
+    shard = shards.from_json(shards.AccentuationShard, snakemake.params.shard)
+    accentuation.render(shard, snakemake.input.layers, snakemake.output[0], progress)

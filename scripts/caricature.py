@@ -1,0 +1,11 @@
+"""Entry point of the rule `caricature`: one shard."""
+
+from konvolut import job
+
+what = f"caricature {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
+    from konvolut.asked import shards
+    from konvolut.techniques import caricature
+
+    shard = shards.from_json(shards.LayerShard, snakemake.params.shard)
+    caricature.render(shard, snakemake.input.layers, snakemake.output[0], progress)

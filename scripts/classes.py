@@ -1,0 +1,11 @@
+"""Entry point of the rule `classes`: one shard."""
+
+from konvolut import job
+
+what = f"classes {snakemake.wildcards.model}"
+with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
+    from konvolut.asked import shards
+    from konvolut.techniques import classes
+
+    shard = shards.from_json(shards.ClassesShard, snakemake.params.shard)
+    classes.render(shard, snakemake.input.layers, snakemake.output[0], progress)

@@ -1,0 +1,11 @@
+"""Entry point of the rule `layer_dreams`: one shard."""
+
+from konvolut import job
+
+what = f"layer_dreams {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
+    from konvolut.asked import shards
+    from konvolut.techniques import layer_dreams
+
+    shard = shards.from_json(shards.LayerShard, snakemake.params.shard)
+    layer_dreams.render(shard, snakemake.input.layers, snakemake.output[0], progress)

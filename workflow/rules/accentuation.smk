@@ -1,0 +1,27 @@
+"""
+INPUTS:  the census and the identity of a model, the chosen photographs
+OUTPUTS: each photograph changed for each channel, but kept near itself as an earlier layer sees it
+"""
+
+
+rule accentuation:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("accentuation"),
+    output:
+        "results/{model}/accentuation/{layer}/{first}-{last}.h5",
+    log:
+        "results/logs/accentuation/{model}/{layer}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shard=sweep.told("accentuation"),
+        code=code_digest("techniques.accentuation"),
+    script:
+        "../../scripts/accentuation.py"

@@ -1,0 +1,27 @@
+"""
+INPUTS:  the census and the identity of a model, the chosen photographs
+OUTPUTS: from noise, pictures that have more of what a layer sees in each photograph
+"""
+
+
+rule caricature:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("caricature"),
+    output:
+        "results/{model}/caricature/{layer}/{first}-{last}.h5",
+    log:
+        "results/logs/caricature/{model}/{layer}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shard=sweep.told("caricature"),
+        code=code_digest("techniques.caricature"),
+    script:
+        "../../scripts/caricature.py"

@@ -1,0 +1,27 @@
+"""
+INPUTS:  the census and the identity of a model, the chosen photographs
+OUTPUTS: each photograph dreamed on for all channels of a layer at once, at its own aspect, by octaves
+"""
+
+
+rule layer_dreams:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        identity="results/{model}/model.json",
+        photographs=sweep.photographs("layer_dreams"),
+    output:
+        "results/{model}/layer_dreams/{layer}/{first}-{last}.h5",
+    log:
+        "results/logs/layer_dreams/{model}/{layer}/{first}-{last}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shard=sweep.told("layer_dreams"),
+        code=code_digest("techniques.layer_dreams"),
+    script:
+        "../../scripts/layer_dreams.py"
