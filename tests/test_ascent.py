@@ -107,9 +107,11 @@ def test_a_few_steps_raise_the_objective(network, name):
     assert (found.curve[:, -1] > found.curve[:, 0]).all()
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["lab", "lucid", "konvolut"])
-def test_a_unit_alone_is_the_same_bits_as_in_any_batch(lean, name):
-    recipe = named(name, steps=12, keep_every=6, coarse_steps=6 if name == "konvolut" else 0, coarse_px=16)
+def test_a_unit_alone_is_the_same_bits_as_in_any_batch(lean, name, precision):
+    coarse_steps = 6 if name == "konvolut" else 0
+    recipe = named(name, steps=12, keep_every=6, coarse_steps=coarse_steps, coarse_px=16, precision=precision)
     layer = dataclasses.replace(LAYER, receptive_field_px=100)
     together = ascent.ascend(lean, layer, starts(*range(9)), recipe, (32, 32))
     for batch in (1, 2, 5):

@@ -48,6 +48,7 @@ ROWS = [
     {"asked.plan"},
     {"asked.sweep", "network.models"},
     {"pictures.priors"},
+    {"network.convolution"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},
     {"network.inspection", "pictures.leaks", "pictures.scores", "pictures.steps"},
     {"pictures.climb", "pictures.octaves", "pictures.ascent"},

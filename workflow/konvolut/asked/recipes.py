@@ -34,7 +34,9 @@ class Recipe:
     pairs (name, amount) in the order of application, see transforms.py;
     `step_size` steps between two falls of the rate by `gamma` (schedule stairs); `l1` and `l2` the weights of the sums
     of |x| and x² of the normalised input, taken off the objective; `clip` keeps pixels between black and white;
-    `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only).
+    `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only);
+    `precision` in which the model runs: the faster one on the device at hand, by the rule calibrate, where it is auto.
+    Values, pictures, objectives and scores are float32 in any case.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Recipe:
     noise: float = 0.0
     variants: int = 1
     units_per_batch: int = 8
+    precision: str = "auto"  # float32 | bfloat16 | auto
     retries: int = 3
 
     def __post_init__(self) -> None:

@@ -67,6 +67,7 @@ RECIPE_KINDS = {
     "learning_rate": kinds.number_above(0, allow_equal=False),
     "units_per_batch": kinds.whole(1),
     "variants": kinds.whole(1, MOST_VARIANTS),
+    "precision": kinds.choice("auto", "float32", "bfloat16"),
 }
 
 

@@ -4,24 +4,26 @@ Batch normalisation is folded into the convolution before it, which saves passes
 (early ones) of an ascent's time on tf_efficientnet_lite0, float32 on a CPU. Activations no longer work in place: for
 all but ReLU torch then copies their input for the gradient, which cost another fifth.
 
-On CPUs 1x1 convolutions are declared dilated, which changes nothing in what they compute, but torch then gives them to
-oneDNN whatever the batch: its own fallback (one thread, batch below 16) takes 1.5 times as long and rounds differently,
-and a hundred steps make a visibly different picture of a different rounding.
+On CPUs convolutions take over the ReLU or ReLU6 after them and how gradients go back through them (convolution.py).
 """
 
 import copy
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from konvolut.network.convolution import DILATED, Convolution, can_freeze
 from konvolut.network.models import Network
 
 # Folding changes the order of rounding only. Measured: below 1e-5 of the largest output for lite0 in float32.
 LARGEST_DEVIATION = 1e-3
 PROBE_SEED = 0
+# Activations that a convolution takes over.
+FUSED = (nn.ReLU, nn.ReLU6)
 
 
 class Folded(nn.Module):
@@ -40,87 +42,131 @@ class Folded(nn.Module):
 
 def streamlined(network: Network, *layers: str) -> Network:
     """The network for ascents of some layers, which put out the same; what the others put out may be another thing."""
-    module = folded(network.module, layers, network.data.input_size)
+    module, probe = copy.deepcopy(network.module), _probe(network)
+    expected = _watch(module, layers, probe).outputs
+    module = _if_same(module, folded(module, layers, probe), expected, probe)
     module.to(memory_format=torch.channels_last)
     for part in module.modules():
         if getattr(part, "inplace", False) and not isinstance(part, nn.ReLU):
             part.inplace = False
     if network.device.type == "cpu":
+        module = _if_same(module, frozen(module, layers, probe), expected, probe)
         _dilate_pointwise(module)
     return dataclasses.replace(network, module=module)
+
+
+def narrowed(network: Network, precision: str) -> Network:
+    """A copy of the network that computes in `precision`; the network itself for float32 and auto."""
+    if precision != "bfloat16":
+        return network
+    return dataclasses.replace(network, module=copy.deepcopy(network.module).to(torch.bfloat16))
+
+
+def as_input(inputs: Tensor, precision: str) -> Tensor:
+    """Inputs (B, C, H, W) as `narrowed` takes them, colours last in memory as convolutions want it."""
+    wanted = torch.bfloat16 if precision == "bfloat16" else inputs.dtype
+    return inputs.to(wanted, memory_format=torch.channels_last)
 
 
 def _dilate_pointwise(module: nn.Module) -> None:
     for part in module.modules():
         if isinstance(part, nn.Conv2d) and part.kernel_size == (1, 1) and part.padding == (0, 0):
-            part.dilation = (2, 2)
+            part.dilation = tuple(DILATED)
+
+
+def _probe(network: Network) -> Tensor:
+    generator = torch.Generator().manual_seed(PROBE_SEED)
+    parameter = next(network.module.parameters(), torch.empty(0))
+    return torch.randn(1, *network.data.input_size, generator=generator).to(parameter)
 
 
 @torch.no_grad()
-def folded(module: nn.Module, layers: Sequence[str], input_size: tuple[int, int, int]) -> nn.Module:
-    """A copy of a module in eval mode whose `layers` put out the same, without its normalisations.
-
-    Folds each batch normalisation that was given a convolution's very output. Where the result then differs (the
-    convolution's output is used elsewhere too) nothing is folded.
-    """
-    generator = torch.Generator().manual_seed(PROBE_SEED)
-    parameter = next(module.parameters(), torch.empty(0))
-    probe = torch.randn(1, *input_size, generator=generator).to(parameter)
-    pairs, expected = _watch(module, layers, probe)
-    copied = copy.deepcopy(module)
-    for conv, normalisation in pairs:
-        if conv not in layers:
+def folded(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module:
+    """A copy of a module in eval mode without its batch normalisations that were given a convolution's very output."""
+    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    for conv, normalisation in seen.pairs:
+        if conv not in layers and _is_plain_normalisation(module.get_submodule(normalisation)):
             _fold(copied, conv, normalisation)
-    found = _watch(copied, layers, probe)[1]
-    same = expected.keys() == found.keys() == set(layers) and all(
+    return copied
+
+
+@torch.no_grad()
+def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module:
+    """A copy of a module whose convolutions are our own, each with the ReLU or ReLU6 that was given its very output.
+
+    An activation that ends one of the `layers` stays a module: objectives look before it (views.py).
+    """
+    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    activations = {
+        conv: name
+        for conv, name in seen.pairs
+        if type(module.get_submodule(name)) in FUSED and not {conv, name} & seen.ends
+    }
+    for name, part in module.named_modules():
+        if can_freeze(part):
+            activation = copied.get_submodule(activations[name]) if name in activations else None
+            copied.set_submodule(name, Convolution(copied.get_submodule(name), activation))
+    for name in activations.values():
+        copied.set_submodule(name, nn.Identity())
+    return copied
+
+
+def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
+    """The changed module if its layers put out what is expected, else (an output was used elsewhere too) the module."""
+    found = _watch(changed, tuple(expected), probe).outputs
+    same = expected.keys() == found.keys() and all(
         (found[name] - output).abs().max() <= LARGEST_DEVIATION * output.abs().max()
         for name, output in expected.items()
     )
-    return copied if same else copy.deepcopy(module)
+    return changed if same else module
 
 
-def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> tuple[list[tuple[str, str]], dict[str, Tensor]]:
-    """Names of (convolution, normalisation) that followed one another in one forward pass, and the layers' outputs."""
-    makers: dict[int, tuple[str, Tensor]] = {}
+@dataclasses.dataclass
+class _Seen:
+    """One forward pass: (convolution, module that was given its very output) where both were called once; the layers'
+    outputs; the modules whose very output is a layer's."""
+
+    pairs: list[tuple[str, str]]
+    outputs: dict[str, Tensor]
+    ends: set[str]
+
+
+@torch.no_grad()
+def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> _Seen:
+    returned: dict[int, tuple[Tensor, list[str]]] = {}  # of each output: itself and who put it out, the maker first
     outputs: dict[str, Tensor] = {}
-    pairs, calls, handles = [], [], []
-
-    def made(name: str):
-        def hook(conv: nn.Module, inputs: tuple, output: Tensor) -> None:
-            calls.append(name)
-            makers[id(output)] = (name, output)
-
-        return hook
+    pairs, ends, handles = [], set(), []
+    calls: Counter[str] = Counter()
+    modules = dict(module.named_modules())
 
     def given(name: str):
-        def hook(normalisation: nn.Module, inputs: tuple) -> None:
-            calls.append(name)
-            maker = makers.get(id(inputs[0]))
-            if maker is not None and maker[1] is inputs[0]:
-                pairs.append((maker[0], name))
+        def hook(part: nn.Module, inputs: tuple) -> None:
+            calls[name] += 1
+            makers = returned.get(id(inputs[0]), (None, ()))[1] if inputs else ()
+            if makers and isinstance(modules[makers[0]], nn.Conv2d):
+                pairs.append((makers[0], name))
 
         return hook
 
-    def keep(name: str):
-        def hook(part: nn.Module, inputs: tuple, output: Tensor) -> None:
-            outputs[name] = output.clone()
+    def made(name: str):
+        def hook(part: nn.Module, inputs: tuple, output: object) -> None:
+            makers = returned.setdefault(id(output), (output, []))[1]
+            makers.append(name)
+            if name in layers:
+                outputs[name] = output.clone()
+                ends.update(makers)
 
         return hook
 
     try:
-        for name, part in module.named_modules():
-            if isinstance(part, nn.Conv2d):
-                handles.append(part.register_forward_hook(made(name)))
-            elif _is_plain_normalisation(part):
-                handles.append(part.register_forward_pre_hook(given(name)))
-        for name in layers:
-            handles.append(module.get_submodule(name).register_forward_hook(keep(name)))
+        for name, part in modules.items():
+            handles += [part.register_forward_pre_hook(given(name)), part.register_forward_hook(made(name))]
         module(probe)
     finally:
         for handle in handles:
             handle.remove()
-    once = [pair for pair in pairs if calls.count(pair[0]) == calls.count(pair[1]) == 1]
-    return once, outputs
+    once = [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1]
+    return _Seen(once, outputs, ends)
 
 
 def _is_plain_normalisation(part: nn.Module) -> bool:

@@ -25,6 +25,7 @@ from konvolut.asked.shards import LayerSpec
 from konvolut.asked.terms import linear_layers
 from konvolut.network import record
 from konvolut.network.models import Network, normalise
+from konvolut.network.streamline import narrowed
 from konvolut.pictures import octaves
 from konvolut.pictures.climb import Climb, Scene, Start, climb
 from konvolut.pictures.health import rises
@@ -121,11 +122,12 @@ def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe
     generators = [torch.Generator().manual_seed(unit.seeds[attempt % len(unit.seeds)]) for unit in units]
     channels = torch.tensor([unit.channel for unit in units], device=network.device)
     start = _start(network, units, recipe, size, generators)
+    lean = narrowed(network, recipe.precision)
 
     def climbed(start: Start, recipe: Recipe, before: int) -> Climb:
-        scene = _scene(network, layers, channels, recipe, tuple(start.pictures().shape[2:]), generators)
-        known = _known(network, units, tuple(start.pictures().shape[2:]))
-        leaks = {"leaks": lambda: leaking(network.module)} if attempt >= FIRST_LEAKING_ATTEMPT else {}
+        scene = _scene(lean, layers, channels, recipe, tuple(start.pictures().shape[2:]), generators)
+        known = _known(lean, units, tuple(start.pictures().shape[2:]))
+        leaks = {"leaks": lambda: leaking(lean.module)} if attempt >= FIRST_LEAKING_ATTEMPT else {}
         return climb(start, dataclasses.replace(scene, known=known, **leaks), recipe, before)
 
     run = octaves.climb_octaves(start, recipe, climbed) if recipe.octaves > 1 else climbed(start, recipe, 0)

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from konvolut.asked.recipes import Recipe
+from konvolut.network.streamline import as_input
 from konvolut.pictures.leaks import LEAKING_STEPS
 from konvolut.pictures.objectives import Seen
 from konvolut.pictures.parameters import Fourier, Maco, Pixels
@@ -94,11 +95,11 @@ def _look(start: Start, scene: Scene, recipe: Recipe, step: int) -> tuple[Looks,
 
 def _view(picture: Tensor, scene: Scene, recipe: Recipe, step: int) -> Tensor:
     if scene.crops is not None:
-        return scene.crops.of(picture, step)
-    if scene.matrices is None:
-        return picture
-    size = view_size(tuple(picture.shape[2:]), recipe.transforms)
-    return warp(picture, scene.matrices[step], size, recipe.padding)
+        picture = scene.crops.of(picture, step)
+    elif scene.matrices is not None:
+        size = view_size(tuple(picture.shape[2:]), recipe.transforms)
+        picture = warp(picture, scene.matrices[step], size, recipe.padding)
+    return as_input(picture, recipe.precision)
 
 
 def to_u8(pictures: Tensor) -> Tensor:

@@ -42,8 +42,13 @@ class Seen:
 
 
 def own_channel(activation: Tensor, channels: Tensor) -> Tensor:
-    """(B, H, W): sample b's map of channel channels[b]."""
-    return activation[torch.arange(len(channels), device=activation.device), channels]
+    """(B, H, W), float32 at least: sample b's map of channel channels[b]."""
+    return precise(activation[torch.arange(len(channels), device=activation.device), channels])
+
+
+def precise(activation: Tensor) -> Tensor:
+    """The activation in float32 at least: sums of bfloat16 keep three digits."""
+    return activation.to(torch.promote_types(activation.dtype, torch.float32))
 
 
 def mean(maps: Tensor) -> Tensor:
@@ -129,11 +134,11 @@ def summed(
 
 def _value(term: Term, seen: Seen, channels: Tensor, variants: int) -> Tensor:
     if term.name == "similarity":
-        return similarity(seen.output, variants)
+        return similarity(precise(seen.output), variants)
     if term.name in COMPARING:
-        return {"distance": distance, "caricature": caricature}[term.name](seen.output, seen.known)
+        return {"distance": distance, "caricature": caricature}[term.name](precise(seen.output), seen.known)
     if term.name not in OF_A_CHANNEL:
-        return {"layer": layer, "norm": norm}[term.name](seen.output)
+        return {"layer": layer, "norm": norm}[term.name](precise(seen.output))
     source = seen.linear if term.name == "negative" else seen.output
     maps = own_channel(source, channels if term.channel is None else _everywhere(term.channel, source, channels))
     if term.name == "neuron":

@@ -19,7 +19,7 @@ from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number
 from konvolut.network.photographs import as_inputs
-from konvolut.network.streamline import streamlined
+from konvolut.network.streamline import narrowed, streamlined
 from konvolut.pictures.ascent import moved
 from konvolut.pictures.climb import Looks, Scene, Start, climb, to_u8
 from konvolut.pictures.objectives import Seen, summed
@@ -89,9 +89,9 @@ def picture(
     """The picture of one class; `end` is the model's last layer."""
     generator = torch.Generator().manual_seed(seed)
     start = start_noise(recipe, network, [generator], (side, side))
-    watch = Watch(network, target, min_prob)
+    watch, lean = Watch(network, target, min_prob), narrowed(network, recipe.precision)
     scene = Scene(
-        forward=lambda view: {SCORES: _seen(network.module(view))},
+        forward=lambda view: {SCORES: _seen(lean.module(view).float())},
         objective=summed(recipe.objective, SCORES, torch.tensor([target], device=network.device)),
         matrices=moved(recipe, [generator], network.device),
         coarse=coarse_size(end, recipe, (side, side)),
