@@ -95,6 +95,8 @@ def layer_examples(rng: np.random.Generator, channels: int, photo_count: int) ->
     order = np.argsort(-maxima, axis=0).T
     corner = rng.uniform(0, 0.8, (channels, photo_count, 2))
     counts = [np.histogram(maxima[:, channel], 24) for channel in range(channels)]
+    between = rng.integers(0, photo_count, (channels, 3, 3))
+    low = rng.uniform(0, 0.6, (channels, 3, 3, 2))
     return store.LayerExamples(
         image=order.astype(np.int32),
         value=np.take_along_axis(maxima, order.T, axis=0).T,
@@ -106,6 +108,15 @@ def layer_examples(rng: np.random.Generator, channels: int, photo_count: int) ->
         active=(maxima > 0).mean(0).astype(np.float32),
         histogram=np.stack([count for count, _ in counts]).astype(np.int32),
         edges=np.stack([edges for _, edges in counts]).astype(np.float32),
+        quantiles=np.quantile(maxima, (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99), axis=0).T.astype(np.float32),
+        dead=maxima.max(0) == maxima.min(0),
+        selectivity=rng.random(channels).astype(np.float32),
+        class_index=np.tile(np.array([1, 0, -1], np.int32), (channels, 1)),
+        class_share=np.tile(np.array([0.5, 0.25, 0], np.float32), (channels, 1)),
+        quantile_image=between.astype(np.int32),
+        quantile_value=np.sort(rng.random((channels, 3, 3)).astype(np.float32), axis=1),
+        quantile_cell=np.zeros((channels, 3, 3, 2), np.int32),
+        quantile_box=np.concatenate([low, low + 0.3], axis=-1).astype(np.float32),
     )
 
 
@@ -179,7 +190,11 @@ class Results:
         keys = [photo.key for photo in self.photos]
         channels = {name: count for name, (_, count, _) in self.layers.items()}
         examples = {name: layer_examples(self.rng, count, len(keys)) for name, count in channels.items()}
-        store.write_examples(self.folder / "examples.h5", store.Examples(keys, examples, len(keys)), PASSPORT)
+        store.write_examples(
+            self.folder / "examples.h5",
+            store.Examples(keys, examples, len(keys), ["<i>cat</i>", "dog"], "labels"),
+            PASSPORT,
+        )
         rows, classes = len(keys), self.rng.permuted(np.tile(np.arange(6), (len(keys), 1)), axis=1)[:, :5]
         names = [[CLASSES[number] for number in row] for row in classes]
         shares = np.tile(np.array([0.62, 0.2, 0.05, 0.01, 0.001], np.float32), (rows, 1))

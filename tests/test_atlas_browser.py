@@ -46,7 +46,7 @@ def test_a_page_opens_whole_is_accessible_and_fits_a_phone(visit, path):
 def test_a_click_opens_a_unit_that_the_address_names_and_back_closes_it(visit):
     page = visit(LAYER)
     page.click("#u9")
-    page.wait_for_selector("#panel .nine")
+    page.wait_for_selector("#panel .shots")
     assert page.inner_text("#panel h2") == "Unit 9"
     assert state(page) == "#u9"
     assert page.locator("#panel .shot").count() == 6
@@ -68,19 +68,56 @@ def test_the_panel_shows_everything_that_is_known_of_a_unit(visit):
     assert page.locator("#panel .pair").count() == 2
 
 
-def test_the_box_lies_where_the_receptive_field_is(visit):
+def test_the_box_lies_where_the_receptive_field_is_and_the_crop_shows_it(visit):
     page = visit("lite0/conv_stem.html#u3")
-    page.wait_for_selector(".shot .box")
-    share = page.evaluate(
+    page.wait_for_function("document.querySelectorAll('#panel .shot .cut').length === 6")
+    shots = page.evaluate(
         """() => [...document.querySelectorAll(".shot")].map((shot) => {
-          const box = shot.querySelector(".box").getBoundingClientRect(), all = shot.getBoundingClientRect();
-          const image = shot.querySelector("img");
-          return [box.width / all.width * Math.min(image.naturalWidth, image.naturalHeight) / image.naturalWidth,
-                  box.left >= all.left - 1 && box.right <= all.right + 1];
+          const sides = (one) => {
+            const at = one.getBoundingClientRect();
+            return [at.left, at.top, at.right, at.bottom];
+          };
+          const share = (inner, outer) =>
+            inner.map((side, n) => (side - outer[n % 2]) / (outer[n % 2 + 2] - outer[n % 2]));
+          const whole = sides(shot.querySelector(".whole")), cut = shot.querySelector(".cut");
+          const image = shot.querySelector(".whole img");
+          return { box: share(sides(shot.querySelector(".box")), whole),
+                   shown: share(sides(cut), sides(cut.firstChild)),
+                   size: [image.naturalWidth, image.naturalHeight],
+                   aspect: (whole[2] - whole[0]) / (whole[3] - whole[1]) };
         })"""
     )
-    assert all(inside for _, inside in share)
-    assert all(width == pytest.approx(0.2, abs=0.02) for width, _ in share)
+    for shot in shots:
+        wide, tall = shot["size"]
+        assert shot["aspect"] == pytest.approx(wide / tall, rel=0.03)
+        left, top, right, bottom = shot["box"]
+        assert (right - left, bottom - top) == pytest.approx((0.2, 0.2), abs=0.02)
+        first, upper, last, lower = shot["shown"]
+        side = max(0.2 * wide, 0.2 * tall)
+        assert ((last - first) * wide, (lower - upper) * tall) == pytest.approx((side, side), rel=0.03)
+        assert min(first, upper) > -0.01
+        assert max(last, lower) < 1.01
+        assert first - 0.02 <= left <= right <= last + 0.02
+        assert upper - 0.02 <= top <= bottom <= lower + 0.02
+
+
+def test_the_value_of_a_photograph_covers_nothing_of_it(visit):
+    page = visit("lite0/conv_stem.html#u3")
+    page.wait_for_selector(".shot .box")
+    covered = page.evaluate(
+        """() => [...document.querySelectorAll(".shot")].some((shot) =>
+          shot.querySelector("figcaption").getBoundingClientRect().top
+            < shot.querySelector(".whole").getBoundingClientRect().bottom)"""
+    )
+    assert not covered
+
+
+def test_the_panel_shows_photographs_between_and_numbers(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    page.wait_for_function("document.querySelectorAll('#panel .between .cut img').length > 5")
+    text = page.inner_text("#panel")
+    for words in ("low, 10 %", "middle, 50 %", "high, 90 %", "selectivity", "median", "dog 50 %, <i>cat</i> 25 %"):
+        assert words in text
 
 
 def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
@@ -90,7 +127,7 @@ def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
     page.keyboard.press("ArrowDown")
     assert page.evaluate("document.activeElement.id") == "u9"
     page.keyboard.press("Enter")
-    page.wait_for_selector("#panel .nine")
+    page.wait_for_selector("#panel .shots")
     assert page.evaluate("document.activeElement.textContent") == "Unit 9"
     page.keyboard.press("j")
     page.keyboard.press("j")
@@ -152,7 +189,7 @@ def test_a_filter_finds_numbers_photographs_and_health(visit):
     tops = page.evaluate("Konvolut.received.columns.top.map((one) => Konvolut.received.columns.photographs[one][1])")
     assert set(tiles(page)) == {f"u{unit}" for unit, name in enumerate(tops) if name == "coffee"}
     page.keyboard.press("Enter")
-    page.wait_for_selector("#panel .nine")
+    page.wait_for_selector("#panel .shots")
     page.fill("#filter", "no such thing")
     assert "No unit fits" in page.inner_text("#grid")
 
@@ -213,7 +250,7 @@ def test_brackets_go_to_the_next_layer_and_back(visit):
 def test_a_random_unit_is_one_that_has_a_picture(visit):
     page = visit("index.html")
     page.click("#random")
-    page.wait_for_selector("#panel .nine")
+    page.wait_for_selector("#panel .shots")
     assert page.locator("#panel .first .cell img").count() == 1
 
 

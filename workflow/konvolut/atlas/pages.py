@@ -47,7 +47,7 @@ def layer(network: Network, facts: LayerFacts, units: LayerUnits, *, folder: str
         folder=quote(folder),
         units=units,
         grid=_plates(units, quote(folder)),
-        photographs=units.evidence.photographs,
+        photographs=units.photographs,
     )
 
 

@@ -96,7 +96,7 @@ def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list
     for shown in dict.fromkeys(photo for photo in tops if photo):
         photo = images.read(paths[shown.key])
         for channel in (number for number, top in enumerate(tops) if top == shown):
-            crop = plates.crop_to_field(photo, units.examples.box[channel][0])
+            crop = plates.crop_to_field(photo, units.natural.layer.box[channel][0])
             crops[channel] = plates.resized(crop, side_px, side_px)
     return crops
 

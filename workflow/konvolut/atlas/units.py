@@ -1,11 +1,12 @@
 """What the script of a layer's page is told about its units: columns to sort by, and details of each for the panel."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from konvolut.asked.plan import format_channels
+from konvolut.atlas.evidence import Index, Natural, of_unit, rounded, table_columns, table_row
 from konvolut.atlas.model import LayerFacts, Shown
 from konvolut.pictures import health
 from konvolut.results import store
@@ -84,23 +85,19 @@ class LayerUnits:
 
     count: int
     series: list[Series]
-    evidence: store.Examples
-    examples: store.LayerExamples | None
-    shown: dict[str, Shown]
+    natural: Natural | None = None
     names: tuple[str, ...] = ()
-    examples_shown: int = 9
 
     @property
-    def keys(self) -> list[str]:
-        """Keys of the photographs that examples count."""
-        return self.evidence.image
+    def photographs(self) -> int:
+        """Over how many photographs evidence was taken."""
+        return self.natural.all.photographs if self.natural else 0
 
     def top(self, channel: int) -> Shown | None:
         """The photograph that excites a unit most."""
-        if self.examples is None or not self.examples.image.shape[1]:
+        if self.natural is None or not self.natural.layer.image.shape[1]:
             return None
-        row = int(self.examples.image[channel][0])
-        return self.shown.get(self.keys[row]) if 0 <= row < len(self.keys) else None
+        return self.natural.photograph(int(self.natural.layer.image[channel][0]))
 
     def known(self) -> list[int]:
         """Channels of which there is anything to show."""
@@ -111,12 +108,12 @@ def columns(units: LayerUnits) -> dict:
     """The table behind sort and filter, for the whole layer; `top` indexes `photographs`."""
     tops = [units.top(channel) for channel in range(units.count)]
     used = _used(tops)
-    found = units.examples
+    found = units.natural.layer if units.natural else None
     natural = {name: rounded(getattr(found, name)) for name in ("mean", "max", "active")} if found else {}
     return {
         "kind": "columns",
         "count": units.count,
-        "over": units.evidence.photographs,
+        "over": units.photographs,
         "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
         "names": list(units.names),
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
@@ -131,7 +128,7 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
     for number in sorted({channel // DETAILS_PER_FILE for channel in units.known()}):
         first = number * DETAILS_PER_FILE
         channels = [channel for channel in units.known() if first <= channel < first + DETAILS_PER_FILE]
-        photographs: list[Shown] = []
+        index = Index()
         content = {}
         for channel in channels:
             pictures = {
@@ -139,12 +136,15 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
                 for series, where in zip(units.series, slots, strict=True)
                 if channel in where and series.curves
             }
-            content[str(channel)] = {"pictures": pictures, **_evidence(units, channel, photographs)}
+            content[str(channel)] = {
+                "pictures": pictures,
+                **(of_unit(units.natural, channel, index) if units.natural else {}),
+            }
         yield (
             number,
             {
                 "kind": f"details-{number}",
-                "photographs": [[photo.key, photo.name, photo.answer] for photo in photographs],
+                "photographs": [[photo.key, photo.name, photo.answer] for photo in index.photographs],
                 "passports": {series.prefix: series.passports for series in units.series if series.passports},
                 "units": content,
             },
@@ -156,7 +156,7 @@ def table(units: LayerUnits) -> Iterable[list]:
     yield (
         ["channel", "series", "health", "mean", "max", "mean_held_out", "max_held_out", "attempt"]
         + ["deviations", "deviations_held_out"]
-        + [f"natural_{name}" for name in ("mean", "std", "max", "active")]
+        + [f"natural_{name}" for name in table_columns()]
         + ["best_photographs"]
     )
     pictured = {
@@ -176,46 +176,19 @@ def table(units: LayerUnits) -> Iterable[list]:
 
 def _deviations(units: LayerUnits, channel: int, activation: list[float]) -> list:
     """Clean and held-out maximum in standard deviations of the unit over the photographs."""
-    found = units.examples
-    if found is None:
+    if units.natural is None:
         return ["", ""]
-    mean, std = float(found.mean[channel]), float(found.std[channel])
+    mean, std = (float(getattr(units.natural.layer, name)[channel]) for name in ("mean", "std"))
     return rounded([health.deviations(activation[place], mean, std) for place in (1, 3)])
 
 
 def _natural_row(units: LayerUnits, channel: int) -> list:
-    found = units.examples
-    if found is None:
-        return [""] * 5
-    values = rounded([getattr(found, name)[channel] for name in ("mean", "std", "max", "active")])
-    best = [units.keys[row] for row in found.image[channel][: units.examples_shown] if 0 <= row < len(units.keys)]
-    return [*values, " ".join(best)]
-
-
-def _evidence(units: LayerUnits, channel: int, photographs: list[Shown]) -> dict:
-    """A unit's examples, histogram and statistics; new photographs are added to the list that examples index."""
-    found = units.examples
-    if found is None:
-        return {}
-    rows = []
-    for row, value, box in zip(found.image[channel], found.value[channel], found.box[channel], strict=True):
-        photo = units.shown.get(units.keys[row]) if 0 <= row < len(units.keys) else None
-        if photo is None or len(rows) == units.examples_shown:
-            continue
-        if photo not in photographs:
-            photographs.append(photo)
-        rows.append([photographs.index(photo), *rounded([value, *box])])
-    return {
-        "examples": rows,
-        "histogram": [int(count) for count in found.histogram[channel]],
-        "edges": rounded(found.edges[channel][[0, -1]], 4),
-        "natural": rounded([found.mean[channel], found.std[channel], found.max[channel], found.active[channel]]),
-    }
-
-
-def rounded(values: Sequence[float], digits: int = 3) -> list[float | int | None]:
-    """Numbers to so many significant digits; what is not finite becomes None."""
-    return [_short(float(f"{float(value):.{digits}g}")) for value in values]
+    natural = units.natural
+    if natural is None:
+        return [""] * (len(table_columns()) + 1)
+    rows = [int(row) for row in natural.layer.image[channel][: natural.top]]
+    best = [natural.all.image[row] for row in rows if 0 <= row < len(natural.all.image)]
+    return [*table_row(natural, channel), " ".join(best)]
 
 
 def thinned(curve: np.ndarray) -> np.ndarray:
@@ -223,12 +196,6 @@ def thinned(curve: np.ndarray) -> np.ndarray:
     if len(curve) <= CURVE_POINTS:
         return curve
     return curve[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)]
-
-
-def _short(value: float) -> float | int | None:
-    if not np.isfinite(value):
-        return None
-    return int(value) if value == int(value) else value
 
 
 def _used(photographs: Iterable[Shown | None]) -> list[Shown]:
@@ -246,6 +213,6 @@ def summary(units: LayerUnits, facts: LayerFacts) -> dict:
     return {
         "layer": facts.name,
         "channels": facts.channels,
-        "photographs": units.evidence.photographs,
+        "photographs": units.photographs,
         "series": series,
     }

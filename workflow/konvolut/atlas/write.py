@@ -23,7 +23,7 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut.atlas import assets, model, pages, photographs, plates, series, tiles, units
+from konvolut.atlas import assets, evidence, model, pages, photographs, plates, series, tiles, units
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.pictures import images
 from konvolut.provenance import VERSION
@@ -36,14 +36,13 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     folder = _emptied(folder)
     network = model.read_network(inputs.model_json)
     facts = model.layer_facts(model.read_census(inputs.census_csv), inputs.layer)
-    evidence = model.read_examples(inputs.examples, inputs.layer)
-    examples = evidence.layers.get(inputs.layer)
+    found = model.read_examples(inputs.examples, inputs.layer)
+    examples = found.layers.get(inputs.layer)
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
-    layer_units = units.LayerUnits(
-        facts.channels, optimised, evidence, examples, shown, tuple(names), inputs.examples_shown
-    )
+    natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown)
+    layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names))
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
     optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]

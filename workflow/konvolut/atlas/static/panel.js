@@ -7,6 +7,7 @@ const Panel = (() => {
   let layer; // columns.js, its series with folder and slots
   let act; // what the buttons do: step(way), close(), full()
   let asked = -1;
+  let evidence; // the sections of evidence.js
 
   function begin(columns, actions) {
     layer = columns;
@@ -19,15 +20,17 @@ const Panel = (() => {
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
     panel.hidden = false;
     let data;
+    const sections = Konvolut.load("../assets/evidence.js", "evidence");
     try {
       data = await act.details(unit);
     } catch {
       data = { units: {}, photographs: [], passports: {} };
     }
+    evidence = await sections;
     if (asked !== unit || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), examples(facts, data.photographs),
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), evidence.examples(facts, data.photographs),
       dreams(unit, series, facts), again(unit), passport(data.passports, facts)]);
   }
 
@@ -87,10 +90,7 @@ const Panel = (() => {
 
   function statistics(facts, own) {
     if (!facts.natural) return make("p", { class: "note" }, "Photographs: not computed");
-    const [mean, deviation, most, active] = facts.natural;
-    const rows = [["mean", short(mean)], ["deviation", short(deviation)], ["maximum", short(most)], ["active on", `${Math.round(active * 100)} %`]];
-    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), make("dl", { class: "numbers" },
-      ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
+    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), evidence.numbers(facts),
     make("p", { class: "note" }, `of its maxima over ${layer.over} photograph${layer.over === 1 ? "" : "s"}`));
   }
 
@@ -104,36 +104,7 @@ const Panel = (() => {
       Charts.curve(own.curve, series.last_step), note && make("p", { class: "note" }, note));
   }
 
-  function examples(facts, photographs) {
-    if (!facts.examples) return section("Photographs that excite it most", make("p", { class: "missing" }, "not computed"));
-    const shots = facts.examples.map(([number, value, ...box]) => shot(photographs[number], value, box));
-    return section("Photographs that excite it most", make("div", { class: "nine" }, ...shots));
-  }
-
-  function shot([key, name, answer], value, box) {
-    const image = make("img", { src: photo(key), alt: `${name}, ${short(value)}` });
-    const frame = make("a", { class: "shot", href: `../images/${encodeURIComponent(key)}.html`, title: answer ? `${name} (${answer})` : name },
-      image, make("span", { class: "value" }, short(value)));
-    image.addEventListener("load", () => frame.append(boxOver(image, box)));
-    return frame;
-  }
-
   const photo = (key) => `../images/photo/${encodeURIComponent(key)}.webp`;
-
-  // The tile shows a square of the photograph: the one that has the box nearest to its middle.
-  function boxOver(image, [left, top, right, bottom]) {
-    const [wide, tall] = [image.naturalWidth, image.naturalHeight];
-    const side = Math.min(wide, tall);
-    const begin = (low, high, size) => Math.max(0, Math.min(size - side, ((low + high) / 2) * size - side / 2));
-    const x = begin(left, right, wide);
-    const y = begin(top, bottom, tall);
-    const share = (value) => `${Math.max(0, Math.min(100, value * 100))}%`;
-    image.style.objectPosition = `${wide > side ? (x / (wide - side)) * 100 : 50}% ${tall > side ? (y / (tall - side)) * 100 : 50}%`;
-    const frame = make("span", { class: "box" });
-    frame.style.inset = [(top * tall - y) / side, 1 - (right * wide - x) / side, 1 - (bottom * tall - y) / side, (left * wide - x) / side]
-      .map(share).join(" ");
-    return frame;
-  }
 
   function dreams(unit, shown, facts) {
     const all = layer.series.filter((series) => series.technique === "dreams" && series.slot.has(unit));

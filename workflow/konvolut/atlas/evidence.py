@@ -1,0 +1,103 @@
+"""What photographs say about a unit, as the panel and the tables show it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from konvolut.atlas.model import Shown
+from konvolut.results import store
+
+QUANTILES = ("q01", "q10", "q25", "median", "q75", "q90", "q99")
+# Digits of boxes on photographs of some 300 px: two are as good as a pixel or two.
+BOX_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Natural:
+    """One layer's evidence: `shown` has the photographs that pages know, by key; `top` is how many a panel shows."""
+
+    all: store.Examples
+    layer: store.LayerExamples
+    shown: dict[str, Shown]
+    top: int
+
+    def photograph(self, row: int) -> Shown | None:
+        """The photograph that examples call `row`."""
+        return self.shown.get(self.all.image[row]) if 0 <= row < len(self.all.image) else None
+
+
+@dataclass
+class Index:
+    """Photographs of one details file; entries of units are numbers in it."""
+
+    photographs: dict[Shown, int] = field(default_factory=dict)
+
+    def number(self, photo: Shown) -> int:
+        """The photograph's number; a new one is added."""
+        return self.photographs.setdefault(photo, len(self.photographs))
+
+
+def of_unit(natural: Natural, unit: int, index: Index) -> dict:
+    """A unit's examples (number, value, box each), its statistics, and the classes of its best photographs."""
+    layer = natural.layer
+    ranks = zip(layer.image[unit], layer.value[unit], layer.box[unit], strict=True)
+    told = {
+        "examples": _entries(natural, ranks, index)[: natural.top],
+        "histogram": [int(count) for count in layer.histogram[unit]],
+        "edges": rounded(layer.edges[unit][[0, -1]], 4),
+        "natural": rounded([layer.mean[unit], layer.std[unit], layer.max[unit], layer.active[unit]]),
+    }
+    if layer.quantiles is None:
+        return told
+    columns = (layer.quantile_image[unit], layer.quantile_value[unit], layer.quantile_box[unit])
+    told["between"] = [
+        _distinct(_entries(natural, zip(*group, strict=True), index)) for group in zip(*columns, strict=True)
+    ]
+    told["more"] = [*rounded(layer.quantiles[unit][[3, 6]]), *rounded([layer.selectivity[unit]]), int(layer.dead[unit])]
+    told["classes"] = _classes(natural, unit)
+    return told
+
+
+def table_columns() -> list[str]:
+    """Names of the columns that `table_row` fills."""
+    return ["mean", "std", "max", "active", *QUANTILES, "dead", "selectivity", "class", "class_share"]
+
+
+def table_row(natural: Natural, unit: int) -> list:
+    """The numbers of a unit as CSV cells; empty where not known."""
+    layer = natural.layer
+    row = rounded([getattr(layer, name)[unit] for name in ("mean", "std", "max", "active")])
+    if layer.quantiles is None:
+        return [*row, *[""] * (len(table_columns()) - len(row))]
+    best = next(iter(_classes(natural, unit)), ["", ""])
+    return [*row, *rounded(layer.quantiles[unit]), int(layer.dead[unit]), *rounded([layer.selectivity[unit]]), *best]
+
+
+def rounded(values: Sequence[float], digits: int = 3) -> list[float | int | None]:
+    """Numbers to so many significant digits; what is not finite becomes None."""
+    return [_short(float(f"{float(value):.{digits}g}")) for value in values]
+
+
+def _short(value: float) -> float | int | None:
+    if not np.isfinite(value):
+        return None
+    return int(value) if value == int(value) else value
+
+
+def _entries(natural: Natural, ranks, index: Index) -> list[list]:
+    entries = []
+    for row, value, box in ranks:
+        photo = natural.photograph(int(row))
+        if photo is not None:
+            entries.append([index.number(photo), *rounded([value]), *rounded(box, BOX_DIGITS)])
+    return entries
+
+
+def _distinct(entries: list[list]) -> list[list]:
+    return list({entry[0]: entry for entry in entries}.values())
+
+
+def _classes(natural: Natural, unit: int) -> list[list]:
+    pairs = zip(natural.layer.class_index[unit], natural.layer.class_share[unit], strict=True)
+    return [[natural.all.classes[number], *rounded([share], 2)] for number, share in pairs if number >= 0]

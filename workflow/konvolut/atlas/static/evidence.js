@@ -1,0 +1,86 @@
+"use strict";
+/* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. Comes with the first panel. */
+(() => {
+  const { make } = Konvolut;
+  const { short } = Charts;
+  const SMALLEST_CROP = 0.1; // of the shorter side, as on the plates of photographs
+  const LARGE_BELOW = 0.5; // smaller crops are cut from the larger file
+  const WHOLE = 0.8; // of the shorter side: such a crop shows nothing that the photograph does not
+  const QUANTILES = ["low, 10 %", "middle, 50 %", "high, 90 %"];
+
+  const file = (key, size = "photo") => `../images/${size}/${encodeURIComponent(key)}.webp`;
+  const percent = (share) => `${Math.round(share * 1000) / 10}%`;
+
+  function examples(facts, photographs) {
+    const title = make("h3", {}, "Photographs that excite it most");
+    if (!facts.examples) return make("section", {}, title, make("p", { class: "missing" }, "not computed"));
+    return make("section", {}, title, make("div", { class: "shots" }, ...facts.examples.map((entry) => shot(photographs, entry))), classes(facts), between(facts, photographs));
+  }
+
+  // The receptive field cut out, beside the whole photograph with its box.
+  function shot(photographs, [number, value, ...box]) {
+    const [key, name, answer] = photographs[number];
+    const link = { href: `../images/${encodeURIComponent(key)}.html`, title: answer ? `${name} (${answer})` : name };
+    const image = make("img", { alt: `${name}, ${short(value)}` });
+    const whole = make("a", { class: "whole", ...link }, image);
+    const shown = make("div", {}, whole);
+    image.addEventListener("load", () => {
+      const size = [image.naturalWidth, image.naturalHeight];
+      whole.style.setProperty("--r", size[0] / size[1]);
+      whole.append(frame(box));
+      const cut = crop(key, box, size);
+      if (cut) shown.prepend(make("a", { class: "cut", ...link, tabindex: -1, "aria-hidden": "true" }, cut));
+    });
+    image.src = file(key);
+    return make("figure", { class: "shot" }, shown, make("figcaption", {}, make("b", {}, short(value)), ` ${name}`));
+  }
+
+  function frame([left, top, right, bottom]) {
+    const box = make("span", { class: "box" });
+    box.style.inset = [top, 1 - right, 1 - bottom, left].map(percent).join(" ");
+    return box;
+  }
+
+  function crop(key, [left, top, right, bottom], [wide, tall], always = false) {
+    const shorter = Math.min(wide, tall);
+    const side = Math.min(shorter, Math.max((right - left) * wide, (bottom - top) * tall, SMALLEST_CROP * shorter));
+    if (side > WHOLE * shorter && !always) return null;
+    const begin = (low, high, size) => Math.max(0, Math.min(size - side, ((low + high) / 2) * size - side / 2));
+    const cut = make("img", { src: file(key, side < LARGE_BELOW * shorter ? "large" : "photo"), alt: "" });
+    cut.style.cssText = `width:${percent(wide / side)};height:${percent(tall / side)};left:${percent(-begin(left, right, wide) / side)};top:${percent(-begin(top, bottom, tall) / side)}`;
+    return cut;
+  }
+
+  function between(facts, photographs) {
+    if (!facts.between) return null;
+    const groups = facts.between.map((group, place) => make("figure", {}, make("div", {}, ...group.map((entry) => small(photographs, entry))),
+      make("figcaption", {}, `${QUANTILES[place]}: ${short(group[Math.floor(group.length / 2)]?.[1])}`)));
+    return make("div", {}, make("h3", {}, "And less"), make("div", { class: "between" }, ...groups));
+  }
+
+  function small(photographs, [number, value, ...box]) {
+    const [key, name] = photographs[number];
+    const tile = make("a", { class: "cut", href: `../images/${encodeURIComponent(key)}.html`, title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
+    const probe = make("img", { alt: "" });
+    probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], true)));
+    probe.src = file(key);
+    return tile;
+  }
+
+  function classes(facts) {
+    const list = (facts.classes || []).map(([name, share]) => `${name} ${Math.round(share * 100)} %`);
+    return list.length ? make("p", { class: "note" }, `Of its best photographs: ${list.join(", ")}.`) : null;
+  }
+
+  function numbers(facts) {
+    const [mean, deviation, most, active] = facts.natural;
+    const rows = [["maximum", short(most)]];
+    const [median, high, selectivity, dead] = facts.more || [];
+    if (facts.more) rows.push(["99 %", short(high)], ["median", short(median)]);
+    rows.push(["mean", short(mean)], ["deviation", short(deviation)], ["active on", `${Math.round(active * 100)} %`]);
+    if (facts.more) rows.push(["selectivity", dead ? "dead" : short(selectivity)]);
+    return make("dl", { class: "numbers" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+  }
+
+  ATLAS({ kind: "evidence", examples, numbers });
+})();
