@@ -133,6 +133,8 @@ def _photograph_rows(settings: Settings, model: ModelSource) -> list[dict]:
         section = getattr(settings, name)
         count = len(getattr(section, "images", settings.images))
         rows += [_row(name, model.key, "", **part) for part in _parts(count, section.images_per_shard)]
+    if settings.alike.keep and len(settings.images) >= settings.alike.at_least:
+        rows.append(_row("alike", model.key, ""))
     return rows
 
 

@@ -20,6 +20,7 @@ from konvolut.asked.sections import (
     WITH_RECIPE,
     AccentuationSettings,
     ActivationsSettings,
+    AlikeSettings,
     AtlasSettings,
     CaricatureSettings,
     ChannelsSettings,
@@ -84,6 +85,7 @@ class Settings:
     inspect: InspectSettings = dataclasses.field(default_factory=InspectSettings)
     activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
     examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
+    alike: AlikeSettings = dataclasses.field(default_factory=AlikeSettings)
     channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
     dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
     layer_dreams: LayerDreamsSettings = dataclasses.field(default_factory=LayerDreamsSettings)

@@ -45,6 +45,15 @@ class ExamplesShard:
 
 
 @dataclasses.dataclass(frozen=True)
+class AlikeShard:
+    """The units most alike to each unit of a model, by pooled activations: max or mean."""
+
+    model: ModelSource
+    keep: int
+    pooled: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ChannelsShard:
     """Pictures of some channels of one layer from a random start."""
 

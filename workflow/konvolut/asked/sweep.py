@@ -13,6 +13,7 @@ from konvolut.errors import UserError
 SHARDS = {
     "activations": shards.ActivationsShard,
     "examples": shards.ExamplesShard,
+    "alike": shards.AlikeShard,
     "channels": shards.ChannelsShard,
     "dreams": shards.DreamsShard,
     "layer_dreams": shards.LayerShard,
@@ -75,6 +76,10 @@ class Sweep:
             return [pattern.format(**row) for row in rows.to_dict("records")]
 
         return paths
+
+    def shards_of_all(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
+        """An input function: `pattern` filled with each shard of `technique` of all models."""
+        return lambda wildcards: [pattern.format(**row) for row in self._rows(technique).to_dict("records")]
 
     def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
         """An input function: the files of the photographs that a shard of `technique` reads."""

@@ -130,6 +130,18 @@ def read_about(path: Path) -> Activations:
         )
 
 
+def layers_of(path: Path) -> list[str]:
+    """Names of the layers of a file."""
+    with open_file(path) as file:
+        return list(file["layers"])
+
+
+def units_of(path: Path, layer: str) -> int:
+    """How many units a layer has."""
+    with open_file(path) as file:
+        return file[f"layers/{layer}/max"].shape[1]
+
+
 def read_evidence(path: Path) -> tuple[int, dict[str, Evidence]]:
     """How many photographs a file has, and what they say about the units of each layer."""
     with open_file(path) as file:

@@ -195,6 +195,16 @@ class Examples:
 
 
 @dataclasses.dataclass(frozen=True)
+class Alike:
+    """The units most alike to each unit of a layer, most alike first; fields as drawn under a relation of alike.h5."""
+
+    place: np.ndarray
+    unit: np.ndarray
+    correlation: np.ndarray
+    chance: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Patches:
     """Squares hidden on one photograph; fields as drawn under patches/{image}."""
 

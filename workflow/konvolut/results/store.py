@@ -100,6 +100,13 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── relative_error      float          |features(picture) - features(input)| / |features(input)|
         └── curve               (steps + 1,) float32   the loss before each step and at the end
 
+    results/{model}/alike.h5                                   kind = alike
+    ├── place/model, place/layer (p,) str      all layers of all models of the sweep; look-alikes count them
+    └── layers/{layer}/{relation}/             inside (the layer), across (other layers of the model), twins/{model}
+        ├── place, unit         (C, 10) int32  where the most alike unit is, most alike first; -1: nobody
+        ├── correlation         (C, 10) float32        of the pooled activations over all photographs
+        └── chance              float          what the best of as many unrelated units would reach
+
     results/{model}/examples.h5                                kind = examples
     ├── image                   (n,) str       keys of the photographs that are among anybody's examples
     ├── photographs             int            how many there were
@@ -127,20 +134,23 @@ Files appear whole or not at all: they are written under a temporary name and re
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from konvolut.results.activation_files import (
+    layers_of,
     new_activations,
     read_about,
     read_activations,
     read_evidence,
     read_maps,
     read_pooled,
+    units_of,
     write_activations,
 )
 from konvolut.results.contents import (
     Activations,
+    Alike,
     Evidence,
     Examples,
     LayerActivations,
@@ -152,10 +162,10 @@ from konvolut.results.contents import (
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
 __all__ = [
-    *("Activations", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
+    *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
     *("new_activations", "write_activations", "read_activations", "read_about", "read_evidence", "read_maps"),
     *("read_pooled", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
-    *("read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
+    *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
 ]
 
 
@@ -234,6 +244,26 @@ def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
             photographs=int(file["photographs"][()]),
             layers={layer: read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
         )
+
+
+def write_alike(path: Path, places: Sequence[tuple[str, str]], layers: Mapping[str, dict], passport: dict) -> None:
+    """Write look-alikes: layer -> relation -> Alike, whose places are pairs of a model's key and a layer."""
+    with new_file(path, "alike", passport) as file:
+        put_text(file, "place/model", [model for model, _ in places])
+        put_text(file, "place/layer", [layer for _, layer in places])
+        for layer, relations in layers.items():
+            for relation, content in relations.items():
+                put_fields(file.create_group(f"layers/{layer}/{relation}"), content)
+
+
+def read_alike(path: Path, layer: str) -> tuple[list[tuple[str, str]], dict[str, Alike]]:
+    """The places, and the look-alikes of one layer by relation: inside, across, and the key of each other model."""
+    with open_file(path) as file:
+        places = list(zip(text_of(file["place/model"]), text_of(file["place/layer"]), strict=True))
+        group = file["layers"].get(layer, {})
+        found = {name: read_fields(Alike, group[name]) for name in ("inside", "across") if name in group}
+        twins = {name: read_fields(Alike, twin) for name, twin in group.get("twins", {}).items()}
+        return places, found | twins
 
 
 def write_named(path: Path, kind: str, contents: Mapping[str, object], passport: dict) -> None:
