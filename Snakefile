@@ -44,8 +44,7 @@ rule all:
 include: "workflow/rules/inspect.smk"  # what layers a model has
 include: "workflow/rules/plan.smk"  # which job does what
 include: "workflow/rules/activations.smk"  # what the photographs do to each layer
-include: "workflow/rules/examples.smk"  # which photographs excite each channel
-include: "workflow/rules/alike.smk"  # which units are like which
+include: "workflow/rules/examples.smk"  # which photographs excite each channel, which channels are alike
 include: "workflow/rules/priors.smk"  # what photographs have in common, for one recipe
 include: "workflow/rules/channels.smk"  # pictures of each channel from noise
 include: "workflow/rules/dreams.smk"  # photographs dreamed on for a channel

@@ -37,7 +37,7 @@ ROWS = [
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.hdf5"},
-    {"results.activation_files"},
+    {"results.activation_files", "results.evidence_files"},
     {"asked.sheets", "results.store"},
     {"results.part"},
     {"network.record", "network.receptive", "network.shapes"},

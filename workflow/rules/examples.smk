@@ -1,6 +1,7 @@
 """
-INPUTS:  the pooled statistics of all photographs
-OUTPUTS: per unit the photographs that excite it most, with the cell, its receptive field, and the unit's distribution
+INPUTS:  what the photographs say in each activations file, and the pooled statistics of all models
+OUTPUTS: per unit the photographs that excite it most, with the cell, its receptive field, and the unit's distribution;
+         the units that are most alike over the photographs: in its layer, in other layers, in other models
 """
 
 
@@ -24,3 +25,23 @@ rule examples:
         code=code_digest("techniques.examples"),
     script:
         "../../scripts/examples.py"
+
+
+rule alike:
+    input:
+        plan=ancient("results/plan.tsv"),
+        activations=sweep.shards_of_all("activations", "results/{model}/activations/{first}-{last}.h5"),
+    output:
+        "results/{model}/alike.h5",
+    log:
+        "results/logs/alike/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        shard=sweep.told("alike"),
+        code=code_digest("techniques.alike"),
+    script:
+        "../../scripts/alike.py"

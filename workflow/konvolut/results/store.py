@@ -134,7 +134,7 @@ Files appear whole or not at all: they are written under a temporary name and re
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from konvolut.results.activation_files import (
@@ -159,6 +159,7 @@ from konvolut.results.contents import (
     Priors,
     Saliency,
 )
+from konvolut.results.evidence_files import read_alike, read_examples, write_alike, write_examples
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
 __all__ = [
@@ -223,47 +224,6 @@ def read_saliency(path: Path) -> Saliency:
             maps={method: maps[()] for method, maps in file.get("maps", {}).items()},
             refused={method: text_of(reason) for method, reason in file.get("refused", {}).items()},
         )
-
-
-def write_examples(path: Path, examples: Examples, passport: dict) -> None:
-    """Write the examples of every layer of a model."""
-    with new_file(path, "examples", passport) as file:
-        about = {name: value for name, value in fields_of(examples).items() if name != "layers"}
-        for name, value in about.items():
-            (put if name == "photographs" else put_text)(file, name, value)
-        for layer, content in examples.layers.items():
-            put_fields(file.create_group(f"layers/{layer}"), content)
-
-
-def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
-    """Read an examples file, or only some of its layers."""
-    with open_file(path) as file:
-        wanted = file["layers"].keys() if layers is None else [name for name in layers if name in file["layers"]]
-        return Examples(
-            **{name: text_of(file[name]) for name in ("image", "classes", "classes_are")},
-            photographs=int(file["photographs"][()]),
-            layers={layer: read_fields(LayerExamples, file["layers"][layer]) for layer in wanted},
-        )
-
-
-def write_alike(path: Path, places: Sequence[tuple[str, str]], layers: Mapping[str, dict], passport: dict) -> None:
-    """Write look-alikes: layer -> relation -> Alike, whose places are pairs of a model's key and a layer."""
-    with new_file(path, "alike", passport) as file:
-        put_text(file, "place/model", [model for model, _ in places])
-        put_text(file, "place/layer", [layer for _, layer in places])
-        for layer, relations in layers.items():
-            for relation, content in relations.items():
-                put_fields(file.create_group(f"layers/{layer}/{relation}"), content)
-
-
-def read_alike(path: Path, layer: str) -> tuple[list[tuple[str, str]], dict[str, Alike]]:
-    """The places, and the look-alikes of one layer by relation: inside, across, and the key of each other model."""
-    with open_file(path) as file:
-        places = list(zip(text_of(file["place/model"]), text_of(file["place/layer"]), strict=True))
-        group = file["layers"].get(layer, {})
-        found = {name: read_fields(Alike, group[name]) for name in ("inside", "across") if name in group}
-        twins = {name: read_fields(Alike, twin) for name, twin in group.get("twins", {}).items()}
-        return places, found | twins
 
 
 def write_named(path: Path, kind: str, contents: Mapping[str, object], passport: dict) -> None:
