@@ -142,7 +142,7 @@ class Browser:
             first, everything = page.evaluate(
                 """timed(() => document.getElementById("u9").click(),
                   async () => { await until(picture); await shown([picture()]); },
-                  async () => { await until(() => document.querySelector("#panel .nine"));
+                  async () => { await until(() => document.querySelector("#panel .shots"));
                                 await shown(document.querySelectorAll("#panel img")); })"""
             )
             page.wait_for_timeout(SETTLE_MS)
@@ -161,7 +161,7 @@ class Browser:
         """A unit opened by its address."""
         with self.page(f"{url}#u1500", "commit") as page:
             ready = page.evaluate(
-                "async () => { await until(() => document.querySelector('#panel .nine'));"
+                "async () => { await until(() => document.querySelector('#panel .shots'));"
                 " await shown(document.querySelectorAll('#panel img')); return performance.now(); }"
             )
         return {"a unit by its address: all details, ms": (400, ready)}

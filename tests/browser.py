@@ -1,5 +1,6 @@
 """Chromium for tests of pages: one place for its flags, and `visit`, which fails a test whose page complains."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -60,7 +61,7 @@ def visit(request, chromium):
         page.on("requestfailed", lambda request: complaints.append(request.url) if missing(request) else None)
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.goto(f"{base or request.getfixturevalue('atlas').as_uri()}/{path}")
-        if "#u" in path:
+        if re.search(r"#u\d", path):
             page.wait_for_selector("#panel section")
             page.wait_for_load_state("networkidle")
         return page

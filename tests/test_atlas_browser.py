@@ -25,6 +25,12 @@ PAGES = {
     "kernels": "lite0/conv_stem.html#u3&t=kernels",
     "photographs": "lite0/conv_stem.html#t=examples&s=max",
     "unit in full width": "lite0/conv_stem.html#u3&f=1",
+    "search": "index.html#q=coffee",
+    "nothing found": "index.html#q=no%20such%20thing",
+    "nothing to compare": "compare.html",
+    "units compared": "compare.html#lite0/conv_stem/1,untrained/conv_stem/1,lite0/classifier/3",
+    "layers compared": "compare.html#lite0/conv_stem,untrained/conv_stem",
+    "unit with boxes only": "lite0/conv_stem.html#u1&b=1&x=1",
     "images": "images/index.html",
     "image": "images/skimage-astronaut.html",
 }
@@ -34,6 +40,7 @@ LAYER = "lite0/blocks.1.0.html"
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 def test_a_page_opens_whole_is_accessible_and_fits_a_phone(visit, path):
     page = visit(path, reduced_motion="reduce")
+    page.wait_for_load_state("networkidle")
     assert missing_pictures(page) == []
     for scheme, rules in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme)

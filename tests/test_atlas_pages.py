@@ -86,7 +86,7 @@ def test_a_new_layer_rewrites_its_own_files_and_the_indexes_only(tmp_path):
     own = {name for name in changed if name.startswith(("net/b.html", "net/b/"))}
     pages_of_images = {name for name in changed if name.startswith("images/") and name.endswith(".html")}
     assert own
-    indexes = {"index.html", "about.html", "manifest.json", "net/index.html", "net/summary.json"}
+    indexes = {"index.html", "about.html", "manifest.json", "search.js", "net/index.html", "net/summary.json"}
     assert changed - own - pages_of_images <= indexes
 
 
@@ -281,6 +281,8 @@ def test_no_page_loads_more_than_forty_kilobytes_of_style_and_script(atlas):
         assert sum((page.parent / file).stat().st_size for file in loaded) <= 40 * KILOBYTE
 
 
-def test_squeezing_leaves_what_is_not_comment_or_white_space():
-    assert assets.squeeze("/* why\n or not */\na {\n  color: red;\n}\n", ".css") == "a{color:red}\n"
+def test_squeezing_leaves_what_is_not_comment_or_indentation():
+    assert assets.squeeze("/* why\n or not */\na {\n  color: red; /* so */\n}\n", ".css") == "a{color:red}\n\n"
     assert assets.squeeze('// why\n  go("a // b"); // not\n', ".js") == 'go("a // b");\n'
+    nested = "say(`a, ${b ? `, ${c} d` : ''} e`);\n"
+    assert assets.squeeze(nested, ".js") == nested

@@ -21,8 +21,6 @@ OWNERS = {
     "h5py": {"results.hdf5"},
     "hdf5plugin": {"results.hdf5"},
     "jinja2": {"atlas.pages"},
-    "rjsmin": {"atlas.assets"},
-    "rcssmin": {"atlas.assets"},
     "captum": {"techniques.attributions"},
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.

@@ -95,6 +95,11 @@ def front(summaries: list[dict], photographs: tuple[Photograph, ...], *, title: 
     )
 
 
+def compare(*, title: str) -> str:
+    """The page that shows units, layers and models side by side; its address says which."""
+    return _render("compare.html", root="", title=title)
+
+
 def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
     """What was computed, from what, and how to repeat it."""
     computed = [

@@ -12,6 +12,7 @@ from konvolut.pictures import health
 from konvolut.results import store
 
 DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
+SORTABLE = ("mean", "max", "active", "selectivity")  # numbers of units over photographs that order a grid
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
 
 
@@ -87,6 +88,7 @@ class LayerUnits:
     series: list[Series]
     natural: Natural | None = None
     names: tuple[str, ...] = ()
+    similar: tuple[int, ...] = ()
 
     @property
     def photographs(self) -> int:
@@ -109,7 +111,8 @@ def columns(units: LayerUnits) -> dict:
     tops = [units.top(channel) for channel in range(units.count)]
     used = _used(tops)
     found = units.natural.layer if units.natural else None
-    natural = {name: rounded(getattr(found, name)) for name in ("mean", "max", "active")} if found else {}
+    known = {name: getattr(found, name) for name in SORTABLE} if found else {}
+    natural = {name: rounded(values) for name, values in known.items() if values is not None}
     return {
         "kind": "columns",
         "count": units.count,
@@ -118,6 +121,7 @@ def columns(units: LayerUnits) -> dict:
         "names": list(units.names),
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
         "natural": natural,
+        "similar": list(units.similar),
         "series": [series.columns() for series in units.series],
     }
 
@@ -214,5 +218,14 @@ def summary(units: LayerUnits, facts: LayerFacts) -> dict:
         "layer": facts.name,
         "channels": facts.channels,
         "photographs": units.photographs,
+        "names": list(units.names),
+        "best": _best(units),
         "series": series,
     }
+
+
+def _best(units: LayerUnits) -> dict:
+    """The photograph that excites each unit most, as the place of its key; -1 for none."""
+    tops = [units.top(channel) for channel in range(units.count)]
+    used = _used(tops)
+    return {"photographs": [photo.key for photo in used], "of_unit": [used.index(one) if one else -1 for one in tops]}

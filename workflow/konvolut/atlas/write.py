@@ -9,7 +9,8 @@
     image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp
                   images/saliency/{key}/{model}-{target}-{method}.webp
                   images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
-    front_page    index.html about.html manifest.json .nojekyll assets/    reads the summaries of the models
+    front_page    index.html about.html compare.html search.js manifest.json .nojekyll assets/
+                  reads the summaries of the models
 
 Nothing here looks at a clock: the same results give the same bytes.
 """
@@ -23,11 +24,12 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut.atlas import assets, evidence, model, pages, photographs, plates, series, tiles, units
+from konvolut.atlas import assets, evidence, likeness, model, pages, photographs, plates, search, series, tiles, units
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.pictures import images
 from konvolut.provenance import VERSION
 
+HASH_DIGITS = 12  # of the weights' sha256 in a citation, as on the model's page
 LARGE_PHOTO_PX = 640  # the photograph on its own page: half of a laptop's screen
 
 
@@ -42,11 +44,13 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
     natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown)
-    layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names))
+    similar = tuple(likeness.ranks(inputs.activations, inputs.layer))
+    layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names), similar)
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
     optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]
     origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
+    origin["hash"] = network.weights_sha256[:HASH_DIGITS]
     again = origin | {"layer": facts.name, "command": inputs.again}
     _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
     for number, content in units.details(layer_units):
@@ -103,6 +107,8 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
     _write_text(folder / "index.html", pages.front(summaries, inputs.photographs, title=inputs.settings.title))
+    _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs)))
+    _write_text(folder / "compare.html", pages.compare(title=inputs.settings.title))
     _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))
 
 

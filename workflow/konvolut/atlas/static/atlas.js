@@ -23,11 +23,12 @@ const Konvolut = (() => {
   }
 
   // Data comes as classic scripts that call ATLAS: fetch is blocked under file://.
-  function load(url, kind) {
-    if (received[kind]) return Promise.resolve(received[kind]);
-    return coming[url] ??= new Promise((done, failed) => {
+  function load(url) {
+    const whole = new URL(url, location).href;
+    if (received[whole]) return Promise.resolve(received[whole]);
+    return coming[whole] ??= new Promise((done, failed) => {
       const tag = make("script", { src: url });
-      tag.onload = () => (received[kind] ? done(received[kind]) : failed(new Error(url)));
+      tag.onload = () => (received[whole] ? done(received[whole]) : failed(new Error(url)));
       tag.onerror = () => failed(new Error(url));
       document.head.append(tag);
     });
@@ -43,6 +44,21 @@ const Konvolut = (() => {
       document.head.append(tag);
     })));
   }
+
+  const path = (...names) => names.map(encodeURIComponent).join("/");
+
+  // The columns of a layer, its series with their folder and the slot of each unit.
+  function opened(columns, folder) {
+    for (const series of columns.series) {
+      series.folder = folder;
+      series.list = ranges(series.units);
+      series.slot = new Map(series.list.map((unit, slot) => [unit, slot]));
+    }
+    return { ...columns, folder };
+  }
+
+  // 256 units lie in a file, as units.py cuts them.
+  const details = (folder, unit) => load(`${folder}/details-${Math.floor(unit / 256)}.js`);
 
   function ranges(text) {
     return text.split(",").filter(Boolean).flatMap((part) => {
@@ -84,6 +100,7 @@ const Konvolut = (() => {
       document.execCommand("copy");
       area.remove();
     }
+    if (!button) return;
     button.textContent = "copied";
     setTimeout(() => { button.textContent = label; }, 1200);
   }
@@ -98,7 +115,7 @@ const Konvolut = (() => {
     kept.set("theme", document.documentElement.dataset.theme);
   }
 
-  const keys = [["d", "dark or light", turnDark], ["?", "this help", help]];
+  const keys = [["/", "search", () => { location.href = `${new URL("..", assets)}index.html#q=`; }], ["d", "dark or light", turnDark], ["?", "this help", help]];
 
   function help() {
     const open = document.querySelector("dialog");
@@ -136,7 +153,8 @@ const Konvolut = (() => {
   const theme = kept.get("theme");
   if (theme) document.documentElement.dataset.theme = theme;
   document.addEventListener("DOMContentLoaded", start);
-  return { received, kept, make, load, need, ranges, place, cell, copyButton, keys };
+  const root = new URL("..", assets).href;
+  return { root, received, kept, make, load, need, path, opened, details, copy, ranges, place, cell, copyButton, keys };
 })();
 
-function ATLAS(data) { Konvolut.received[data.kind] = data; }
+function ATLAS(data) { Konvolut.received[data.kind] = Konvolut.received[document.currentScript.src] = data; }

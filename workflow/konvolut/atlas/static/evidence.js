@@ -8,7 +8,7 @@
   const WHOLE = 0.8; // of the shorter side: such a crop shows nothing that the photograph does not
   const QUANTILES = ["low, 10 %", "middle, 50 %", "high, 90 %"];
 
-  const file = (key, size = "photo") => `../images/${size}/${encodeURIComponent(key)}.webp`;
+  const file = (key, size = "photo") => `${Konvolut.root}images/${size}/${encodeURIComponent(key)}.webp`;
   const percent = (share) => `${Math.round(share * 1000) / 10}%`;
 
   function examples(facts, photographs) {
@@ -20,7 +20,7 @@
   // The receptive field cut out, beside the whole photograph with its box.
   function shot(photographs, [number, value, ...box]) {
     const [key, name, answer] = photographs[number];
-    const link = { href: `../images/${encodeURIComponent(key)}.html`, title: answer ? `${name} (${answer})` : name };
+    const link = { href: `${Konvolut.root}images/${encodeURIComponent(key)}.html`, title: answer ? `${name} (${answer})` : name };
     const image = make("img", { alt: `${name}, ${short(value)}` });
     const whole = make("a", { class: "whole", ...link }, image);
     const shown = make("div", {}, whole);
@@ -60,7 +60,7 @@
 
   function small(photographs, [number, value, ...box]) {
     const [key, name] = photographs[number];
-    const tile = make("a", { class: "cut", href: `../images/${encodeURIComponent(key)}.html`, title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
+    const tile = make("a", { class: "cut", href: `${Konvolut.root}images/${encodeURIComponent(key)}.html`, title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
     const probe = make("img", { alt: "" });
     probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], true)));
     probe.src = file(key);

@@ -10,9 +10,11 @@ const Grid = (() => {
   const ROWS_AHEAD = 6; // made beyond the screen, so that a turn of the wheel finds them there
   const SORTS = {
     index: "number", activation: "activation of the picture", health: "times the best photograph",
+    similar: "similarity", selectivity: "selectivity",
     max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
   };
   let layer;
+  let stars = {}; // layer/channel of what the reader kept of this model, see notes.js
   let marked = null; // the unit whose tile is the chosen one
   let width = 0; // of the grid, when it was last measured
   let rolled = null; // { series, order, columns, side, first, last }: rows first to last - 1 are made
@@ -23,12 +25,21 @@ const Grid = (() => {
   const tiles = () => [...grid.querySelectorAll("a")];
   const tileOf = (unit) => grid.querySelector(`#u${unit}`);
 
+  function kept() {
+    const { timm, hash } = layer.again;
+    const all = Object.keys(JSON.parse(Konvolut.kept.get("notes") || "{}"));
+    const own = `${timm}@${hash}/`;
+    return Object.fromEntries(all.filter((one) => one.startsWith(own)).map((one) => [one.slice(own.length), true]));
+  }
+
   // Units of a series that fit the filter, in the order asked for: largest first, unknown last.
   function arrange(series, sort, filter) {
+    if (filter) stars = kept();
     const natural = layer.natural[sort] || layer.natural.max || [];
     const value = {
       index: (unit) => -unit,
       activation: (unit) => series.activation[series.slot.get(unit)],
+      similar: (unit) => -layer.similar[unit],
       health: (unit) => series.activation[series.slot.get(unit)] / natural[unit],
     }[sort] || ((unit) => natural[unit]);
     const known = (unit) => { const found = Number(value(unit) ?? -Infinity); return Number.isNaN(found) ? -Infinity : found; };
@@ -38,11 +49,14 @@ const Grid = (() => {
     return units.sort((a, b) => (keyed.get(a) === keyed.get(b) ? a - b : keyed.get(b) - keyed.get(a)));
   }
 
+  const sortable = (sort) => ["index", "activation"].includes(sort) || Boolean(sort === "similar" ? layer.similar.length : layer.natural[sort === "health" ? "max" : sort]);
+
   // A filter is a number (or layer:number), a photograph, its class, or a state of health.
   function fits(unit, series, words) {
     const number = words.match(/^(?:.*:)?(\d+)$/);
     if (number) return String(unit).startsWith(number[1]);
-    return [nameOf(unit), ...top(unit).slice(1), healthOf(series, unit)].join(" ").toLowerCase().includes(words);
+    const star = stars[`${layer.again.layer}/${unit}`] ? "starred noted" : "";
+    return [nameOf(unit), ...top(unit).slice(1), healthOf(series, unit), star].join(" ").toLowerCase().includes(words);
   }
 
   function draw(series, order, natural, size) {
@@ -189,5 +203,5 @@ const Grid = (() => {
     new ResizeObserver(resized).observe(grid);
   }
 
-  return { SORTS, element: grid, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
+  return { SORTS, sortable, element: grid, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
 })();

@@ -6,7 +6,6 @@
   const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
-  const DETAILS_PER_FILE = 256; // as in units.py
   let layer;
   let state;
   let order = [];
@@ -23,12 +22,12 @@
       unit: number < layer.count ? number : null,
       t: (find(given.get("t")) || find(first))?.prefix,
       s: Grid.SORTS[given.get("s")] ? given.get("s") : "index",
-      q: given.get("q") || "", z: Number(given.get("z")) || 0, f: given.get("f") === "1",
+      q: given.get("q") || "", z: Number(given.get("z")) || 0, f: given.get("f") === "1", b: given.get("b") === "1", x: given.get("x") === "1",
     };
   }
 
   function address() {
-    const usual = { t: first, s: "index", q: "", z: 0, f: false };
+    const usual = { t: first, s: "index", q: "", z: 0, f: false, b: false, x: false };
     const parts = Object.keys(usual).filter((key) => state[key] && state[key] !== usual[key])
       .map((key) => `${key}=${encodeURIComponent(state[key] === true ? 1 : state[key])}`);
     return "#" + (state.unit === null ? [] : [`u${state.unit}`]).concat(parts).join("&");
@@ -48,7 +47,7 @@
     document.body.classList.toggle("full", state.f && state.unit !== null);
     Grid.mark(state.unit);
     if (state.unit === null) $("panel").hidden = true;
-    else if (changed("unit", "t")) panel().then(() => state.unit !== null && Panel.show(state.unit, state.t));
+    else if (changed("unit", "t", "b", "x")) panel().then(() => state.unit !== null && Panel.show(state.unit, state));
   }
 
   function draw() {
@@ -74,13 +73,8 @@
   let begun;
   function panel() {
     const unit = location.hash.match(/^#u(\d+)/);
-    if (unit && !begun) details(Number(unit[1])).catch(() => {});
-    return begun ??= Konvolut.need("charts.js", "panel.js").then(() => Panel.begin(layer, { step, close, full, details }));
-  }
-
-  function details(unit) {
-    const chunk = Math.floor(unit / DETAILS_PER_FILE);
-    return Konvolut.load(`${folder}/details-${chunk}.js`, `details-${chunk}`);
+    if (unit && !begun) Konvolut.details(folder, Number(unit[1])).catch(() => {});
+    return begun ??= Konvolut.need("charts.js", "evidence.js", "notes.js", "panel.js").then(() => Panel.begin(layer, { step, close, full, go, pin }));
   }
 
   function step(way) {
@@ -96,6 +90,15 @@
     tile?.focus({ preventScroll: true });
   }
 
+  // The comparison that the reader came from goes on; else it begins with this unit.
+  function pin() {
+    if (state.unit === null) return false;
+    const here = Konvolut.path(layer.again.model, decodeURIComponent(folder), String(state.unit));
+    const pinned = (Konvolut.kept.get("pinned") || "").split(",").filter((one) => one && one !== here);
+    location.href = `../compare.html#${[...pinned, here].join(",")}`;
+  }
+
+  const toggle = (name) => () => (state.unit === null ? false : go({ [name]: !state[name] }));
   const full = () => (state.unit === null ? false : go({ f: !state.f }));
 
   function walk(dx, dy) {
@@ -172,22 +175,18 @@
   function nameKeys() {
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
-      ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["Escape", "close", close],
+      ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
+      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : panel().then(() => Panel.star()))], ["Escape", "close", close],
       ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
       [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
 
   function begin(columns) {
-    layer = { ...columns, folder };
-    for (const series of layer.series) {
-      series.folder = folder;
-      series.list = ranges(series.units);
-      series.slot = new Map(series.list.map((unit, slot) => [unit, slot]));
-    }
-    const sorts = Object.entries(Grid.SORTS).filter(([key]) => ["index", "activation"].includes(key) || layer.natural.max);
+    layer = Konvolut.opened(columns, folder);
+    Grid.begin(layer);
+    const sorts = Object.entries(Grid.SORTS).filter(([key]) => Grid.sortable(key));
     $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
     $("tools").hidden = false;
-    Grid.begin(layer);
     nameKeys();
     listen();
     state = readAddress();

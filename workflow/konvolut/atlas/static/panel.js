@@ -5,8 +5,8 @@ const Panel = (() => {
   const { short } = Charts;
   const panel = document.getElementById("panel");
   let layer; // columns.js, its series with folder and slots
-  let act; // what the buttons do: step(way), close(), full()
-  let asked = -1;
+  let act; // what the buttons do: step(way), close(), full(), go(changes), pin()
+  let asked = {}; // the state of the page: unit, b (before), x (boxes only)
   let evidence; // the sections of evidence.js
 
   function begin(columns, actions) {
@@ -14,24 +14,24 @@ const Panel = (() => {
     act = actions;
   }
 
-  async function show(unit, prefix) {
-    asked = unit;
-    const series = preferred(unit, prefix);
+  async function show(unit, state) {
+    asked = state;
+    const series = preferred(unit, state.t);
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
     panel.hidden = false;
     let data;
-    const sections = Konvolut.load("../assets/evidence.js", "evidence");
+    const sections = Konvolut.load(`${Konvolut.root}assets/evidence.js`);
     try {
-      data = await act.details(unit);
+      data = await Konvolut.details(layer.folder, unit);
     } catch {
       data = { units: {}, photographs: [], passports: {} };
     }
     evidence = await sections;
-    if (asked !== unit || panel.hidden) return;
+    if (asked !== state || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), evidence.examples(facts, data.photographs),
-      dreams(unit, series, facts), again(unit), passport(data.passports, facts)]);
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), photographs(facts, data.photographs),
+      dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
   }
 
   function fill(unit, parts) {
@@ -53,29 +53,69 @@ const Panel = (() => {
   function head(unit) {
     const button = (name, words, sign, action) =>
       make("button", { "aria-label": words, title: words, "data-act": name, onclick: action }, sign);
-    const link = copyButton(() => location.href, "copy link");
-    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`, layer.names[unit] && make("small", {}, layer.names[unit])), link,
+    const starred = Notes.all()[cited(unit)]?.star;
+    const sign = make("button", { "aria-label": "Star", "aria-pressed": String(Boolean(starred)), title: "Star (s)", "data-act": "star", onclick: star }, starred ? "★" : "☆");
+    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`, layer.names[unit] && make("small", {}, layer.names[unit])), sign,
       button("before", "Previous unit (k)", "‹", () => act.step(-1)), button("after", "Next unit (j)", "›", () => act.step(1)),
       button("full", "Full width (f)", "⤢", act.full), button("close", "Close (Esc)", "×", act.close));
   }
 
-  const spoken = (unit) => make("p", { class: "spoken" }, spokenName(unit));
+  const cited = (unit) => Notes.citation(layer.again, unit);
+  const place = (unit) => Notes.page({ ...layer.again, folder: decodeURIComponent(layer.folder) }, unit);
+
+  function star() {
+    const { star: was } = Notes.all()[cited(asked.unit)] || {};
+    const { star: now } = Notes.change(cited(asked.unit), { star: !was, page: place(asked.unit) });
+    const button = panel.querySelector("[data-act=star]");
+    button.setAttribute("aria-pressed", String(now));
+    button.textContent = now ? "★" : "☆";
+  }
+
+  function note(unit) {
+    const area = make("textarea", { rows: 2, "aria-label": `Note on unit ${unit}`, placeholder: "kept in this browser; all of them are on the page Compare",
+      oninput: () => Notes.change(cited(unit), { note: area.value, page: place(unit) }) }, Notes.all()[cited(unit)]?.note || "");
+    return section("Note", area);
+  }
+
+  const spoken = (unit) => make("div", { class: "spoken" }, make("p", {}, spokenName(unit)), make("p", { class: "deeds" }, copyButton(() => location.href, "copy link"),
+    copyButton(() => cited(unit), "copy citation"), make("button", { title: "key c", onclick: act.pin }, "compare")));
+
+  const pressed = (name, words, key) => make("button", { "aria-pressed": String(Boolean(asked[name])), title: `key ${key}`, onclick: () => act.go({ [name]: !asked[name] }) }, words);
+
+  // Before the ascent: the photograph of a dream; of a feature the same unit of the network as it was initialised.
+  function before(unit, series) {
+    const box = make("span", { class: "cell none" }, "…");
+    if (series.technique === "dreams") box.replaceChildren(make("img", { src: photo(series.start), alt: `${series.title}, before the dream`, style: "position:static;width:100%" }));
+    else twin(unit).then((found) => box.replaceWith(found || make("span", { class: "cell none" }, "no untrained twin in this atlas")), () => {});
+    return box;
+  }
+
+  async function twin(unit) {
+    const { models } = await Konvolut.load("../search.js");
+    for (const model of models.filter(({ timm, folder, weights }) => timm === layer.again.timm && folder !== layer.again.model && weights.startsWith("random:"))) {
+      const other = model.layers.find(({ name, series }) => name === layer.again.layer && series);
+      const list = other ? Konvolut.ranges(other.series.units) : [];
+      if (list.includes(unit)) return cell({ ...other.series, list, folder: `../${Konvolut.path(model.folder, other.folder)}` }, "large", list.indexOf(unit), `Unit ${unit} of ${model.id}, before training`);
+    }
+    return null;
+  }
 
   function picture(unit, series, facts) {
-    const shown = series
+    const shown = series && asked.b && BEFORE[series.technique] ? before(unit, series) : series
       ? cell(series, "large", series.slot.get(unit), `${title(series)}, unit ${unit}`)
       : make("span", { class: "cell none" }, "picture: not computed");
-    const caption = make("figcaption", {}, series ? title(series) : "");
+    const caption = make("figcaption", {}, series ? (asked.b && BEFORE[series.technique]) || title(series) : "");
     if (!facts) return make("section", { class: "first" }, make("figure", {}, shown, caption));
     const own = series && facts.pictures[series.prefix]?.activation[1];
     return make("section", { class: "first" }, make("figure", {}, shown, caption, verdict(facts, series, unit)), statistics(facts, own));
   }
 
+  const BEFORE = { dreams: "Before the dream", channels: "Before training" };
   const TITLES = { dreams: "Dream of ", maps: "Response to ", kernels: "" };
   const title = (series) => (series.technique in TITLES ? TITLES[series.technique] + series.title : "Feature, from noise");
 
   function verdict(facts, series, unit) {
-    if (!series || !facts.pictures[series.prefix]) return null;
+    if (!series || !facts.pictures[series.prefix] || (asked.b && BEFORE[series.technique])) return null;
     const [, own, , heldOut] = facts.pictures[series.prefix].activation;
     const best = facts.natural && facts.natural[2];
     const kept = own > 0 && heldOut != null ? ` Under small shifts and turns it keeps ${Math.round((heldOut / own) * 100)} %.` : "";
@@ -104,7 +144,14 @@ const Panel = (() => {
       Charts.curve(own.curve, series.last_step), note && make("p", { class: "note" }, note));
   }
 
-  const photo = (key) => `../images/photo/${encodeURIComponent(key)}.webp`;
+  function photographs(facts, known) {
+    const part = evidence.examples(facts, known);
+    if (facts.examples) part.firstChild.after(pressed("x", "boxes only", "x"));
+    part.classList.toggle("boxes", asked.x);
+    return part;
+  }
+
+  const photo = (key) => `${Konvolut.root}images/photo/${encodeURIComponent(key)}.webp`;
 
   function dreams(unit, shown, facts) {
     const all = layer.series.filter((series) => series.technique === "dreams" && series.slot.has(unit));
@@ -113,7 +160,7 @@ const Panel = (() => {
       const dream = cell(series, "large", series.slot.get(unit), `Dream of ${series.title} by unit ${unit}`);
       const { activation } = facts.pictures[series.prefix] || { activation: [] };
       return make("figure", { class: "pair", "--r": Konvolut.place(series, "large", 0).r },
-        make("a", { href: `../images/${encodeURIComponent(series.start)}.html` }, make("img", { class: "photo", src: photo(series.start), alt: series.title, loading: "lazy" })),
+        make("a", { href: `${Konvolut.root}images/${encodeURIComponent(series.start)}.html` }, make("img", { class: "photo", src: photo(series.start), alt: series.title, loading: "lazy" })),
         dream, make("figcaption", {}, `${series.title}, reaches ${short(activation[1])}`));
     });
     return section("Dreams", ...pairs);
@@ -146,5 +193,5 @@ const Panel = (() => {
     return Object.entries(value).flatMap(([key, item]) => flat(item, name ? `${name}.${key}` : key));
   }
 
-  return { begin, show };
+  return { begin, show, star };
 })();

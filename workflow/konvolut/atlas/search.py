@@ -1,0 +1,39 @@
+"""What the search and the page of comparisons know of the whole atlas: search.js, asked for when a reader searches."""
+
+from konvolut.asked.settings import Photograph
+
+
+def index(summaries: list[dict], photographs: tuple[Photograph, ...]) -> dict:
+    """Models with their layers and the series of each; photographs; `top` of a unit is the place of its best one."""
+    place = {photo.key: number for number, photo in enumerate(photographs)}
+    return {
+        "kind": "search",
+        "models": [_model(summary, place) for summary in summaries],
+        "photographs": [[photo.key, photo.label or photo.id] for photo in photographs],
+    }
+
+
+def _model(summary: dict, place: dict[str, int]) -> dict:
+    facts = summary["model"]
+    return {
+        "id": facts["id"],
+        "folder": summary["folder"],
+        "timm": facts["timm_path"],
+        "weights": facts["weights"],
+        "layers": [_layer(entry, place) for entry in summary["layers"] if entry["made"]],
+    }
+
+
+def _layer(entry: dict, place: dict[str, int]) -> dict:
+    """A layer of a model's summary.json; `units` are those of its first series with pictures."""
+    made = entry["made"]
+    shown = next((series for series in made["series"] if series["sheets"]), None)
+    best = [place.get(key, -1) for key in made["best"]["photographs"]]
+    return {
+        "name": entry["name"],
+        "folder": entry["folder"],
+        "count": entry["channels"],
+        "series": shown and {name: shown[name] for name in ("prefix", "technique", "units", "sheets")},
+        "names": made["names"],
+        "top": [best[number] if number >= 0 else -1 for number in made["best"]["of_unit"]],
+    }
