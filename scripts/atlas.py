@@ -13,6 +13,7 @@ with job.logged(snakemake.log[0], "atlas"):
         models=tuple(Path(page).parent for page in snakemake.input.models),
         photographs=shard.photographs,
         settings=shard.settings,
+        classes=Path(snakemake.input.classes),
         remarks=survey.problems(survey.read_survey(snakemake.input.photographs)),
     )
     write.front_page(inputs, Path(snakemake.output.index).parent)

@@ -20,5 +20,5 @@ with job.logged(snakemake.log[0], "atlas images"):
         own["inversion"] = tuple((name, tuple(p for p in by_layer if Path(p).parent.name == name)) for name in names)
         layers = tuple((Path(p).name, Path(p)) for p in found.folders if Path(p).parent.name == home.name)
         models.append(model.ImageModel(identity, census, layers=layers, examples=examples, **own))
-    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings)
+    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings, Path(found.classes))
     write.image_pages(inputs, Path(snakemake.output[0]))

@@ -6,6 +6,7 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
     from konvolut.asked import shards
     from konvolut.atlas import model, write
 
+    OPTIMISED = ("channels", "dreams", "accentuation", "layer_dreams", "caricature")
     shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
     inputs = model.LayerInputs(
         model_json=snakemake.input.identity,
@@ -13,8 +14,7 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         layer=snakemake.wildcards.layer,
         photographs=shard.photographs,
         settings=shard.settings,
-        channels=tuple(snakemake.input.channels),
-        dreams=tuple(snakemake.input.dreams),
+        **{name: tuple(snakemake.input[name]) for name in OPTIMISED},
         activations=tuple(snakemake.input.activations),
         examples=snakemake.input.examples,
         kernels=next(iter(snakemake.input.kernels), None),

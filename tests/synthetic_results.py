@@ -10,8 +10,9 @@ import skimage
 
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import plates
+from konvolut.atlas.classes import ClassInputs, ClassModel
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
-from konvolut.atlas.write import front_page, image_pages, layer_pages, model_page
+from konvolut.atlas.write import class_pages, front_page, image_pages, layer_pages, model_page
 from konvolut.pictures import images
 from konvolut.results import contents, store
 
@@ -141,6 +142,9 @@ class Results:
             "activations": (self.folder / "activations.h5",),
             "examples": self.folder / "examples.h5",
             "kernels": self.folder / "kernels.h5",
+            "accentuation": self._accents(layer),
+            "layer_dreams": (self.folder / "layer_dreams.h5",) if layer == "conv_stem" else (),
+            "caricature": (self.folder / "caricature.h5",) if layer == "conv_stem" else (),
             "again": "snakemake results/again/{channel}.h5",
         }
         settings = AtlasSettings(feature_maps=(self.photos[0].id,))
@@ -160,6 +164,14 @@ class Results:
             (self.folder / "fooling.h5",),
             (("conv_stem", (self.folder / "inversion.h5",)),),
         )
+
+    def class_model(self, atlas: Path) -> ClassModel:
+        """What the job of the classes is given of this model."""
+        paths = (self.folder / "classes.h5",), (self.folder / "activations.h5",)
+        return ClassModel(self.folder / "model.json", self.folder / "layers.csv", *paths, self.layer_folders(atlas))
+
+    def _accents(self, layer: str) -> tuple[Path, ...]:
+        return tuple(path for path in (self.folder / "accentuation" / layer).glob("*.h5"))
 
     def layer_folders(self, atlas: Path) -> tuple[tuple[str, Path], ...]:
         """Where the layers' jobs write."""
@@ -233,6 +245,20 @@ class Results:
         }
         for kind, content in found.items():
             store.write_named(self.folder / f"{kind}.h5", kind, {self.photos[0].key: content}, PASSPORT)
+        steps = np.array([2, 4], np.int32)
+        whole = contents.LayerPicture(seen, 255 - seen, steps, np.stack([seen, seen // 2]), np.arange(6.0), 0)
+        for kind in ("layer_dreams", "caricature"):
+            store.write_named(self.folder / f"{kind}.h5", kind, {self.photos[0].key: whole}, PASSPORT)
+        curve = np.linspace(0, 1, 5)
+        pictured = {
+            f"{number}-{way}": contents.ClassPicture(
+                *(number, CLASSES[number], way, seen // 2, 0.97, 4, steps, np.stack([seen, seen // 2])),
+                *(9 * curve, curve),
+            )
+            for number in (1, 5)
+            for way in ("none", "l2")
+        }
+        store.write_named(self.folder / "classes.h5", "classes", pictured, PASSPORT)
         kernels = {"conv_stem": contents.Kernels(self.rng.normal(0, 1, (32, 3, 3, 3)))}
         store.write_named(self.folder / "kernels.h5", "kernels", kernels, PASSPORT)
 
@@ -252,6 +278,9 @@ class Results:
             for photo in self.photos[:2]
         }
         store.write_pictures(path, "dreams", dreamt, PASSPORT)
+        accents = {self.photos[0].key: dreamt[self.photos[0].key]}
+        path_of_accents = self.folder / "accentuation" / layer / path.name
+        store.write_pictures(path_of_accents, "accentuation", accents, PASSPORT)
         return tuple(channels), (path,)
 
 
@@ -287,7 +316,11 @@ def write_atlas(results: list[Results], atlas: Path) -> Path:
         model_page(ModelInputs(*facts, result.layer_folders(atlas), AtlasSettings()), atlas / result.key / "index.html")
     photos = results[0].photos
     models = tuple(result.image_model(atlas) for result in results)
-    image_pages(ImageInputs(photos, models, AtlasSettings()), atlas / "images")
+    classes = tuple(result.class_model(atlas) for result in results)
+    class_pages(ClassInputs(classes, photos, AtlasSettings()), atlas / "classes")
+    image_pages(ImageInputs(photos, models, AtlasSettings(), atlas / "classes"), atlas / "images")
     folders = tuple(atlas / result.key for result in results)
-    front_page(FrontInputs(folders, photos, AtlasSettings(), ("One photograph could not be read.",)), atlas)
+    front_page(
+        FrontInputs(folders, photos, AtlasSettings(), ("One photograph could not be read.",), atlas / "classes"), atlas
+    )
     return atlas / "index.html"

@@ -259,6 +259,7 @@ def test_the_manifest_names_every_series_and_photograph(atlas):
     assert [series["prefix"] for series in made["conv_stem"]] == [
         "channels",
         *dreams,
+        "accentuation-skimage-astronaut",
         "examples",
         "maps-skimage-astronaut",
         "kernels",

@@ -4,6 +4,9 @@ OUTPUTS: the gallery: a page per layer (with all its units), per model and per p
 """
 
 
+include: "atlas_classes.smk"
+
+
 rule atlas_layer:
     input:
         plan=ancient("results/plan.tsv"),
@@ -13,6 +16,9 @@ rule atlas_layer:
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
         channels=sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
         dreams=sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
+        accentuation=sweep.shards("accentuation", "results/{model}/accentuation/{layer}/{first}-{last}.h5"),
+        layer_dreams=sweep.shards("layer_dreams", "results/{model}/layer_dreams/{layer}/{first}-{last}.h5"),
+        caricature=sweep.shards("caricature", "results/{model}/caricature/{layer}/{first}-{last}.h5"),
         kernels=sweep.shards("kernels", "results/{model}/kernels.h5"),
     output:
         html="results/atlas/{model}/{layer}.html",
@@ -68,6 +74,7 @@ rule atlas_images:
         fooling=sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
         inversion=sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
+        classes="results/atlas/classes",
     output:
         directory("results/atlas/images"),
     log:
@@ -90,6 +97,7 @@ rule atlas:
         photographs="results/photographs.tsv",
         models=collect("results/atlas/{model}/index.html", model=sweep.model),
         images="results/atlas/images",
+        classes="results/atlas/classes",
     output:
         index="results/atlas/index.html",
         about="results/atlas/about.html",

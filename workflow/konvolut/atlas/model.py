@@ -13,6 +13,7 @@ import numpy as np
 
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.results import store
+from konvolut.results.contents import rows_of
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,9 @@ class LayerInputs:
     settings: AtlasSettings
     channels: tuple[Path, ...] = ()
     dreams: tuple[Path, ...] = ()
+    accentuation: tuple[Path, ...] = ()
+    layer_dreams: tuple[Path, ...] = ()
+    caricature: tuple[Path, ...] = ()
     activations: tuple[Path, ...] = ()
     examples: Path | None = None
     kernels: Path | None = None
@@ -68,6 +72,7 @@ class ImageInputs:
     photographs: tuple[Photograph, ...]
     models: tuple[ImageModel, ...]
     settings: AtlasSettings
+    classes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,7 @@ class FrontInputs:
     photographs: tuple[Photograph, ...]
     settings: AtlasSettings
     remarks: tuple[str, ...] = ()
+    classes: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -219,8 +225,4 @@ def _ascending(pictures: store.Pictures) -> store.Pictures:
     order = np.argsort(pictures.channel, kind="stable")
     if np.array_equal(order, np.arange(len(order))):
         return pictures
-    sorted_fields = {
-        name: getattr(pictures, name)[order]
-        for name in ("channel", "picture", "intermediate", "curve", "activation", "attempt")
-    }
-    return store.Pictures(step=pictures.step, **sorted_fields)
+    return rows_of([pictures], order)

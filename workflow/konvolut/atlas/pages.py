@@ -2,6 +2,7 @@
 
 import functools
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,6 +10,7 @@ import jinja2
 
 from konvolut.asked.settings import Photograph
 from konvolut.atlas import plates
+from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
 from konvolut.atlas.units import LayerUnits, Series
@@ -19,6 +21,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 TECHNIQUES = {
     "channels": "Features",
     "dreams": "Dreams of {}",
+    "accentuation": "Accents of {}",
     "examples": "Photographs",
     "maps": "Maps of {}",
     "kernels": "Kernels",
@@ -36,7 +39,9 @@ def script(content: dict) -> str:
     return f"ATLAS({text})\n"
 
 
-def layer(network: Network, facts: LayerFacts, units: LayerUnits, *, folder: str, title: str) -> str:
+def layer(
+    network: Network, facts: LayerFacts, units: LayerUnits, wholes: Sequence[dict] = (), *, folder: str, title: str
+) -> str:
     """The page of one layer: a grid of links over plates; the script adds the rest."""
     return _render(
         "layer.html",
@@ -47,6 +52,7 @@ def layer(network: Network, facts: LayerFacts, units: LayerUnits, *, folder: str
         folder=quote(folder),
         units=units,
         grid=_plates(units, quote(folder)),
+        wholes=wholes,
         photographs=units.photographs,
     )
 
@@ -82,7 +88,19 @@ def photographs(views: list[PhotographView], *, title: str) -> str:
     return _render("images.html", root="../", title=title, views=views)
 
 
-def front(summaries: list[dict], photographs: tuple[Photograph, ...], *, title: str) -> str:
+def a_class(view: ClassView, neighbours: tuple, *, title: str) -> str:
+    """The page of one class of a model."""
+    return _render("class.html", root="../../", title=title, view=view, before=neighbours[0], after=neighbours[1])
+
+
+def classes(views: list[ClassView], *, title: str) -> str:
+    """The page with all classes that have pictures."""
+    return _render("classes.html", root="../", title=title, views=views)
+
+
+def front(
+    summaries: list[dict], photographs: tuple[Photograph, ...], classes: Sequence[dict] = (), *, title: str
+) -> str:
     """What a reader opens first."""
     return _render(
         "front.html",
@@ -91,6 +109,7 @@ def front(summaries: list[dict], photographs: tuple[Photograph, ...], *, title: 
         models=[_card(summary) for summary in summaries],
         unit_count=sum(len_pictured(entry) for summary in summaries for entry in summary["layers"]),
         photographs=photographs,
+        classes=classes,
         techniques=sorted({name for summary in summaries for name in _techniques(summary["layers"])}),
     )
 

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import numpy as np
 
 from konvolut.asked.settings import SALIENCY_METHODS, Photograph
-from konvolut.atlas import model, plates
+from konvolut.atlas import classes, model, plates
 from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
 from konvolut.atlas.trials import Trials, TrialWriter
@@ -57,8 +57,12 @@ class ModelView:
     answers: list[tuple[str, float]] = field(default_factory=list)
     attributions: list[Attribution] = field(default_factory=list)
     dreams: list[tuple[str, Sprite]] = field(default_factory=list)
+    accents: list[tuple[str, Sprite]] = field(default_factory=list)
+    wholes: list[tuple[str, dict]] = field(default_factory=list)
+    class_pages: dict[str, str] = field(default_factory=dict)
     strongest: list[tuple[str, list[Sprite]]] = field(default_factory=list)
     trials: Trials = field(default_factory=Trials)
+    passports: list[tuple[str, dict]] = field(default_factory=list)
     maps: list[tuple[str, str, str]] = field(default_factory=list)
 
 
@@ -83,18 +87,26 @@ def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
         attributions = _write_attributions(source, network.key, saliency_folder)
         maps = _map_strips(source, network.key)
         writer = TrialWriter(source, network.key, saliency_folder.with_name("trials"))
-        dreams, strongest = _dreams(source, network.key), _strongest(source, network.key)
+        dreams, strongest = _dreams(source, network.key, "dreams"), _strongest(source, network.key)
+        accents, wholes = _dreams(source, network.key, "accentuation"), _wholes(source)
+        passports = _passports(source)
+        known = classes.read_summary(inputs.classes)
+        class_pages = {entry["name"]: entry["page"] for entry in known if entry["model"] == network.key}
         for key, page in pages.items():
             page.models.append(
                 ModelView(
-                    network.key,
-                    network.id,
-                    answers.get(key, []),
-                    attributions.get(key, []),
-                    dreams.get(key, []),
-                    strongest.get(key, []),
-                    writer.trials(key),
-                    maps.get(key, []),
+                    key=network.key,
+                    id=network.id,
+                    answers=answers.get(key, []),
+                    attributions=attributions.get(key, []),
+                    dreams=dreams.get(key, []),
+                    accents=accents.get(key, []),
+                    wholes=wholes.get(key, []),
+                    class_pages=class_pages,
+                    strongest=strongest.get(key, []),
+                    trials=writer.trials(key),
+                    maps=maps.get(key, []),
+                    passports=passports,
                 )
             )
     return list(pages.values())
@@ -158,14 +170,30 @@ def _write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, mo
     )
 
 
-def _dreams(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, Sprite]]]:
+def _dreams(source: ImageModel, model_key: str, technique: str) -> dict[str, list[tuple[str, Sprite]]]:
     found: dict[str, list[tuple[str, Sprite]]] = {}
     for name, folder in _in_order(source):
         for series in read_summary(folder).get("series", []):
-            if series["technique"] == "dreams":
+            if series["technique"] == technique:
                 sprites = layer_sprites(series, f"../{model_key}/{folder.name}", "large")[:UNITS_SHOWN]
                 found.setdefault(series["start"], []).extend((name, sprite) for sprite in sprites)
     return found
+
+
+def _wholes(source: ImageModel) -> dict[str, list[tuple[str, dict]]]:
+    """Per photograph the layers with pictures of the layer as a whole, and these."""
+    found: dict[str, list[tuple[str, dict]]] = {}
+    for name, folder in _in_order(source):
+        for whole in read_summary(folder).get("wholes", []):
+            found.setdefault(whole["start"], []).append((name, whole))
+    return found
+
+
+def _passports(source: ImageModel) -> list[tuple[str, dict]]:
+    """A title and the passport of each technique whose results only the photographs' pages show."""
+    of_layers = [path for _, paths in source.inversion for path in paths]
+    files = {"saliency": source.saliency, "patches": source.patches, "fooling": source.fooling, "inversion": of_layers}
+    return [(name, store.read_passport(paths[0])) for name, paths in files.items() if paths]
 
 
 def _map_strips(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, str, str]]]:

@@ -1,6 +1,7 @@
 """The pictures of one layer: shards of results come in one after another, sheets and facts come out."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import LayerUnits, Series
 from konvolut.pictures import images
 from konvolut.results import store
+
+OPAQUE_QUANTILE = 0.99
 
 
 class SeriesWriter:
@@ -28,10 +31,14 @@ class SeriesWriter:
         if not self.sheets:
             self._open_sheets(pictures)
         self.series.add(pictures, passport, natural_max)
-        for picture, intermediates in zip(pictures.picture, pictures.intermediate, strict=True):
-            for kind, tiles in (("plate", [picture]), ("large", [picture]), ("steps", intermediates)):
-                for tile in tiles if kind in self.sheets else ():
-                    self.sheets[kind].add(tile)
+        for row, picture in enumerate(pictures.picture):
+            tiles = {"plate": [picture], "large": [picture], "steps": pictures.intermediate[row]}
+            if pictures.transparency is not None:
+                tiles["clear"] = [cleared(picture, pictures.transparency[row])]
+            for kind, writer in self.sheets.items():
+                for tile in tiles[kind]:
+                    writer.add(tile)
+            self._animate(int(pictures.channel[row]), (*pictures.intermediate[row], picture))
         share = math.ceil(plates.STRIP_COLUMNS / self.shard_count)
         places = plates.spread(len(pictures.picture), share)
         self.squares += [plates.square(pictures.picture[place], self.settings.thumbnails_px) for place in places]
@@ -44,6 +51,14 @@ class SeriesWriter:
         plates.write_strip(self.folder / f"strip-{self.series.prefix}.webp", self.squares)
         return self.series
 
+    def _animate(self, channel: int, frames: Sequence[np.ndarray]) -> None:
+        """Write the ascent of a channel from noise as an animation, where these were asked for."""
+        if self.series.technique == "channels" and self.settings.animations and len(frames) > 1:
+            path = self.folder / f"ascent-{self.series.prefix}-{channel}.webp"
+            shrunk = [images.shrink(frame, self.settings.large_px) for frame in frames]
+            images.write_animation(path, shrunk, plates.QUALITY)
+            self.series.animated = True
+
     def _open_sheets(self, first: store.Pictures) -> None:
         px, prefix = self.settings.thumbnails_px, self.series.prefix
         at_most = len(first.picture) * self.shard_count
@@ -51,6 +66,8 @@ class SeriesWriter:
         sheet = plates.large_sheet(*first.picture.shape[1:3], self.settings.large_px)
         if self.settings.large:
             self.sheets["large"] = SheetWriter(self.folder, f"large-{prefix}", sheet)
+        if first.transparency is not None:
+            self.sheets["clear"] = SheetWriter(self.folder, f"clear-{prefix}", sheet)
         if first.intermediate.shape[1]:
             steps = plates.steps_sheet(first.intermediate.shape[1], sheet, px)
             self.sheets["steps"] = SheetWriter(self.folder, f"steps-{prefix}", steps)
@@ -60,7 +77,8 @@ def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray |
     """Sheets and facts of all channels and dreams of one layer, one series per technique and start."""
     starts = {photo.key: photo.label or photo.id for photo in inputs.photographs}
     finished = []
-    for technique, paths in (("channels", inputs.channels), ("dreams", inputs.dreams)):
+    for technique in ("channels", "dreams", "accentuation"):
+        paths = getattr(inputs, technique)
         writers: dict[str, SeriesWriter] = {}
         for start, pictures, passport in model.read_pictures(paths, starts):
             if start not in writers:
@@ -103,4 +121,14 @@ def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list
 
 def _new_series(technique: str, start: str, name: str) -> Series:
     prefix = technique if start == "noise" else f"{technique}-{start}"
-    return Series(technique, start, prefix, name if technique == "dreams" else "Features")
+    return Series(technique, start, prefix, "Features" if technique == "channels" else name)
+
+
+def cleared(picture: np.ndarray, transparency: np.ndarray) -> np.ndarray:
+    """A picture (H, W, 3) that fades to the page's grey where it mattered little: transparency (H, W), see MaCo.
+
+    What lies above its 99 % quantile is shown in full, as Fel et al. 2023 do.
+    """
+    most = float(np.quantile(transparency, OPAQUE_QUANTILE)) or 1.0
+    share = np.clip(transparency / most, 0, 1)[..., None]
+    return np.rint(picture * share + plates.FREE * (1 - share)).astype(np.uint8)

@@ -55,4 +55,4 @@ def read_summary(folder: Path) -> dict:
 
 
 def _state(series: dict) -> str:
-    return f"&t={series['prefix']}" if series["technique"] == "dreams" else ""
+    return f"&t={series['prefix']}" if series["technique"] in ("dreams", "accentuation") else ""

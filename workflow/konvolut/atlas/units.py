@@ -34,6 +34,7 @@ class Series:
     attempts: list[int] = field(default_factory=list)
     passports: list[dict] = field(default_factory=list)
     passport_of: list[int] = field(default_factory=list)
+    animated: bool = False
 
     def add(self, pictures: store.Pictures, passport: dict, natural_max: np.ndarray | None) -> None:
         """Note one shard's facts."""
@@ -54,6 +55,7 @@ class Series:
         """What the grid needs to know."""
         return self.outline() | {
             "steps": self.steps,
+            "animated": self.animated,
             "last_step": self.last_step,
             "health": self.health,
             "activation": [values[1] for values in self.activations],

@@ -3,12 +3,16 @@
     layer_pages   {model}/{layer}.html and the folder {model}/{layer}/ with
                   {series}-{n}.webp large-{series}-{n}.webp steps-{series}-{n}.webp     sheets, see plates.py;
                   a series is channels, examples, kernels, or dreams- or maps-{key of the photograph}
+                  a series is channels, ..., or accentuation-{key}; clear-{series}-{n}.webp with MaCo's transparency,
+                  ascent-{series}-{channel}.webp animations
+                  [steps-]layer_dreams-{key}.webp [steps-]caricature-{key}.webp     of the whole layer, see wholes.py
                   strip-{series}.webp       squares for the model's page
                   columns.js details-{n}.js units.csv summary.json
     model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
     image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp
                   images/saliency/{key}/{model}-{target}-{method}.webp
                   images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
+    class_pages   classes/index.html summary.json {model}/{number}.html {model}/{number}-{regularisation}[-steps].webp
     front_page    index.html about.html compare.html search.js manifest.json .nojekyll assets/
                   reads the summaries of the models
 
@@ -24,7 +28,21 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut.atlas import assets, evidence, likeness, model, pages, photographs, plates, search, series, tiles, units
+from konvolut.atlas import (
+    assets,
+    classes,
+    evidence,
+    likeness,
+    model,
+    pages,
+    photographs,
+    plates,
+    search,
+    series,
+    tiles,
+    units,
+    wholes,
+)
 from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.pictures import images
 from konvolut.provenance import VERSION
@@ -56,8 +74,10 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     for number, content in units.details(layer_units):
         _write_text(folder / f"details-{number}.js", pages.script(content))
     _write_text(folder / "units.csv", _csv(units.table(layer_units)))
-    _write_json(folder / "summary.json", units.summary(layer_units, facts))
-    text = pages.layer(network, facts, layer_units, folder=folder.name, title=inputs.settings.title)
+    whole = wholes.write_wholes(inputs, folder)
+    shown_wholes = [one.within(f"../{quote(network.key)}/{quote(folder.name)}") for one in whole]
+    _write_json(folder / "summary.json", units.summary(layer_units, facts) | {"wholes": shown_wholes})
+    text = pages.layer(network, facts, layer_units, shown_wholes, folder=folder.name, title=inputs.settings.title)
     _write_text(html, text)
 
 
@@ -95,6 +115,17 @@ def image_pages(inputs: ImageInputs, folder: Path) -> None:
     _write_text(folder / "index.html", pages.photographs(views, title=inputs.settings.title))
 
 
+def class_pages(inputs: classes.ClassInputs, folder: Path) -> None:
+    """Write the pages of the classes with pictures, and the list of them."""
+    folder = _emptied(folder)
+    found, title = classes.views(inputs, folder), inputs.settings.title
+    for number, view in enumerate(found):
+        neighbours = (found[number - 1] if number else None, found[number + 1] if number + 1 < len(found) else None)
+        _write_text(folder / view.model.key / f"{view.number}.html", pages.a_class(view, neighbours, title=title))
+    _write_json(folder / "summary.json", classes.summary(found))
+    _write_text(folder / "index.html", pages.classes(found, title=title))
+
+
 def front_page(inputs: FrontInputs, folder: Path) -> None:
     """Write what a reader opens first, the page about the atlas, the manifest for scripts and the assets."""
     folder = Path(folder)
@@ -106,7 +137,9 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
         _write_text(made / name, text)
     _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
-    _write_text(folder / "index.html", pages.front(summaries, inputs.photographs, title=inputs.settings.title))
+    made_classes = classes.read_summary(inputs.classes)
+    text = pages.front(summaries, inputs.photographs, made_classes, title=inputs.settings.title)
+    _write_text(folder / "index.html", text)
     _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs)))
     _write_text(folder / "compare.html", pages.compare(title=inputs.settings.title))
     _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))
@@ -130,6 +163,7 @@ def _manifest(inputs: FrontInputs, summaries: list[dict]) -> dict:
         "konvolut": VERSION,
         "unit_url": "{model}/{layer}.html#u{channel}",
         "models": summaries,
+        "classes": classes.read_summary(inputs.classes),
         "images": images_listed,
     }
 

@@ -7,6 +7,7 @@ import io
 import math
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,23 @@ def encode_webp(picture: np.ndarray, quality: int) -> bytes:
 def encode_png(picture: np.ndarray) -> bytes:
     """A picture (H, W, 3) or (H, W) of uint8 as PNG."""
     return _encoded(picture, "PNG", compress_level=6)
+
+
+def encode_animation(frames: Sequence[np.ndarray], quality: int, frame_ms: int, last_ms: int) -> bytes:
+    """Pictures (H, W, 3) of uint8 one after another as an animated WebP that begins anew; the last one stays longer."""
+    first, *others = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
+    durations = [frame_ms] * len(others) + [last_ms]
+    buffer = io.BytesIO()
+    options = {"quality": quality, "method": 4, "loop": 0, "duration": durations}
+    first.save(buffer, "WEBP", save_all=True, append_images=others, **options)
+    return buffer.getvalue()
+
+
+def write_animation(
+    path: str | Path, frames: Sequence[np.ndarray], quality: int, frame_ms: int = 90, last_ms: int = 1800
+) -> None:
+    """Write encode_animation's bytes; the file appears whole or not at all."""
+    _write_whole(Path(path), encode_animation(frames, quality, frame_ms, last_ms))
 
 
 def write_webp(path: str | Path, picture: np.ndarray, quality: int) -> None:

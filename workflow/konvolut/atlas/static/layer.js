@@ -3,7 +3,7 @@
 (() => {
   const { make, keys, ranges } = Konvolut;
   const $ = (id) => document.getElementById(id);
-  const TITLES = { channels: "Features", dreams: "Dreams", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
+  const TITLES = { channels: "Features", dreams: "Dreams", accentuation: "Accents", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
   let layer;

@@ -111,7 +111,7 @@ const Panel = (() => {
   }
 
   const BEFORE = { dreams: "Before the dream", channels: "Before training" };
-  const TITLES = { dreams: "Dream of ", maps: "Response to ", kernels: "" };
+  const TITLES = { dreams: "Dream of ", accentuation: "Accents of ", maps: "Response to ", kernels: "" };
   const title = (series) => (series.technique in TITLES ? TITLES[series.technique] + series.title : "Feature, from noise");
 
   function verdict(facts, series, unit) {
@@ -140,7 +140,12 @@ const Panel = (() => {
     const steps = series.steps.map((step, number) => make("figure", {},
       cell(series, "steps", slot * series.steps.length + number, `after ${step} steps`), make("figcaption", {}, `${step}`)));
     const note = own.attempt ? `It took ${own.attempt} retr${own.attempt === 1 ? "y" : "ies"}.` : "";
+    const clear = series.sheets.clear && make("figure", { class: "extra" }, cell(series, "clear", slot, "The picture where it mattered"),
+      make("figcaption", {}, "where it mattered to the ascent; the rest fades"));
+    const moving = series.animated && make("figure", { class: "extra" },
+      make("img", { src: `${layer.folder}/ascent-${series.prefix}-${unit}.webp`, alt: "The ascent, animated", loading: "lazy" }), make("figcaption", {}, "the ascent"));
     return section("Steps of the ascent", steps.length && series.sheets.steps && make("div", { class: "steps" }, ...steps),
+      (clear || moving) && make("div", { class: "extras" }, clear, moving),
       Charts.curve(own.curve, series.last_step), note && make("p", { class: "note" }, note));
   }
 
