@@ -135,6 +135,8 @@ def _photograph_rows(settings: Settings, model: ModelSource) -> list[dict]:
         rows += [_row(name, model.key, "", **part) for part in _parts(count, section.images_per_shard)]
     if settings.alike.keep and len(settings.images) >= settings.alike.at_least:
         rows.append(_row("alike", model.key, ""))
+        if settings.trust.examples and settings.channels.channels != Channels("numbers"):
+            rows.append(_row("trust", model.key, ""))
     return rows
 
 

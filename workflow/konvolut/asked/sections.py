@@ -64,6 +64,13 @@ class AlikeSettings:
 
 
 @dataclasses.dataclass(frozen=True)
+class TrustSettings:
+    """How far pictures can be trusted, where look-alikes are known; `examples` best photographs per unit, 0: off."""
+
+    examples: int = setting(kinds.whole(0), 9)
+
+
+@dataclasses.dataclass(frozen=True)
 class ChannelsSettings:
     """Pictures of channels from a random start."""
 
@@ -209,6 +216,7 @@ SECTIONS = {
     "activations": ActivationsSettings,
     "examples": ExamplesSettings,
     "alike": AlikeSettings,
+    "trust": TrustSettings,
     "channels": ChannelsSettings,
     "dreams": DreamsSettings,
     "layer_dreams": LayerDreamsSettings,

@@ -34,6 +34,7 @@ from konvolut.asked.sections import (
     LayerDreamsSettings,
     PatchesSettings,
     SaliencySettings,
+    TrustSettings,
 )
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
@@ -86,6 +87,7 @@ class Settings:
     activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
     examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
     alike: AlikeSettings = dataclasses.field(default_factory=AlikeSettings)
+    trust: TrustSettings = dataclasses.field(default_factory=TrustSettings)
     channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
     dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
     layer_dreams: LayerDreamsSettings = dataclasses.field(default_factory=LayerDreamsSettings)

@@ -54,6 +54,17 @@ class AlikeShard:
 
 
 @dataclasses.dataclass(frozen=True)
+class TrustShard:
+    """How far the pictures of a model's channels can be trusted: by so many best photographs, in all `models`."""
+
+    model: ModelSource
+    models: tuple[ModelSource, ...]
+    layers: tuple[str, ...]
+    examples: int
+    device: str
+
+
+@dataclasses.dataclass(frozen=True)
 class ChannelsShard:
     """Pictures of some channels of one layer from a random start."""
 

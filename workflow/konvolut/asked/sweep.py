@@ -14,6 +14,7 @@ SHARDS = {
     "activations": shards.ActivationsShard,
     "examples": shards.ExamplesShard,
     "alike": shards.AlikeShard,
+    "trust": shards.TrustShard,
     "channels": shards.ChannelsShard,
     "dreams": shards.DreamsShard,
     "layer_dreams": shards.LayerShard,
@@ -119,6 +120,8 @@ class Sweep:
         names = set(kind.__dataclass_fields__)
         if "photographs" in names:
             facts["photographs"] = tuple(self._photographs(technique, wildcards))
+        if technique == "trust":
+            facts["models"] = self.settings.models
         if technique == "activations":
             facts |= self._asked_of_activations(facts["photographs"])
         if "layer" in names:

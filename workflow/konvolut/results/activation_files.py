@@ -155,6 +155,18 @@ def read_pooled(path: Path, layer: str, name: str = "max", units: slice = slice(
         return file[f"layers/{layer}/{name}"][:, units]
 
 
+def read_pooled_rows(paths: Sequence[Path], layer: str, rows: np.ndarray, name: str = "max") -> np.ndarray:
+    """Pooled statistics (rows, C) of the photographs `rows`, ascending, counted through all files."""
+    parts, first = [], 0
+    for path in paths:
+        with open_file(path) as file:
+            dataset = file[f"layers/{layer}/{name}"]
+            inside = rows[(rows >= first) & (rows < first + len(dataset))] - first
+            parts.append(dataset[inside])
+            first += len(dataset)
+    return np.concatenate(parts)
+
+
 def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
     """The maps (C, H, W) of one photograph (by key) in one layer; None where they are not in this file."""
     with open_file(path) as file:

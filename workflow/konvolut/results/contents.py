@@ -205,6 +205,25 @@ class Alike:
 
 
 @dataclasses.dataclass(frozen=True)
+class Trust:
+    """How far pictures of a layer's channels can be trusted; fields as drawn under trust/{layer}."""
+
+    channel: np.ndarray
+    below: list[str]
+    path: np.ndarray
+    similarity: np.ndarray
+    relation: list[str]
+    twin_model: list[str]
+    twin_layer: list[str]
+    twin_place: np.ndarray
+    twin_unit: np.ndarray
+    twin_correlation: np.ndarray
+    twin_reached: np.ndarray
+    twin_best: np.ndarray
+    twin_deviations: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
 class Patches:
     """Squares hidden on one photograph; fields as drawn under patches/{image}."""
 

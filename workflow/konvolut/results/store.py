@@ -107,6 +107,20 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── correlation         (C, 10) float32        of the pooled activations over all photographs
         └── chance              float          what the best of as many unrelated units would reach
 
+    results/{model}/trust.h5                                   kind = trust
+    └── trust/{layer}/
+        ├── channel             (n,) int32
+        ├── below               (l,) str       layers before this one
+        ├── path                (n, l) float32 1: as alike to the best photographs there as they are to each other, 0: as
+        │                                      they are to any; NaN where these do not differ
+        ├── similarity          (n, l, 3)      what path is made of: picture with best, best with best, best with any
+        ├── relation            (t,) str       inside, across, and models: of each the most alike unit
+        ├── twin_model, twin_layer     (p,) str        places that twin_place counts
+        ├── twin_place, twin_unit      (n, t) int32    -1: none above chance
+        ├── twin_correlation    (n, t) float32 over the photographs
+        └── twin_reached, twin_best, twin_deviations   (n, t) float32  the twin's maximum on the picture, on its best
+                                               photograph, and the first in its standard deviations over photographs
+
     results/{model}/examples.h5                                kind = examples
     ├── image                   (n,) str       keys of the photographs that are among anybody's examples
     ├── photographs             int            how many there were
@@ -145,6 +159,7 @@ from konvolut.results.activation_files import (
     read_evidence,
     read_maps,
     read_pooled,
+    read_pooled_rows,
     units_of,
     write_activations,
 )
@@ -165,7 +180,7 @@ from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_field
 __all__ = [
     *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
     *("new_activations", "write_activations", "read_activations", "read_about", "read_evidence", "read_maps"),
-    *("read_pooled", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
+    *("read_pooled", "read_pooled_rows", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
     *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
 ]
 

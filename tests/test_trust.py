@@ -1,0 +1,117 @@
+"""Trust: photographs shown as if they were synthetic pictures must reach what the stored activations say."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from konvolut.asked import shards
+from konvolut.asked.sheets import ModelSource, Photograph
+from konvolut.network import census, models, photographs
+from konvolut.pictures import images
+from konvolut.results import contents, store
+from konvolut.techniques import activations, alike, examples, trust
+
+SOURCES = {name: ModelSource(name, name, "test_resnet", f"random:{seed}") for seed, name in enumerate(("one", "two"))}
+LAYERS = ("layer1", "layer2", "layer3")
+COUNT, KEEP = 30, 5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two models' results over the same photographs."""
+    folder = tmp_path_factory.mktemp("trust")
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(COUNT):
+        small = rng.integers(0, 256, (5 + number % 7, 9, 3), dtype=np.uint8)
+        images.write_png(folder / f"{number}.png", small.repeat(30, 0).repeat(20, 1))
+        rows.append(Photograph(f"p{number}", f"p{number}", str(folder / f"{number}.png")))
+    for name, source in SOURCES.items():
+        home = folder / name
+        home.mkdir()
+        census.write_census(census.census(models.build(source)), home / "layers.csv")
+        asked = (LAYERS, (), None, "float16", "none", False, KEEP, "fail", "cpu")
+        for first in (0, 20):
+            shard = shards.ActivationsShard(source, tuple(rows[first : first + 20]), *asked)
+            activations.compute(shard, home / "layers.csv", home / f"{first}.h5", lambda *_: None)
+        paths = [home / "0.h5", home / "20.h5"]
+        examples.reduce(shards.ExamplesShard(source, KEEP), home / "layers.csv", paths, home / "examples.h5")
+    files = {name: [folder / name / "0.h5", folder / name / "20.h5"] for name in SOURCES}
+    shard = shards.AlikeShard(SOURCES["one"], KEEP, "max")
+    alike.find(shard, "one", files, folder / "one" / "alike.h5", lambda *_: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def judged(folder):
+    """Trust in "pictures" of four channels of layer3: each is what the model saw of the channel's best photograph."""
+    found = store.read_examples(folder / "one" / "examples.h5", ["layer3"])
+    channels = np.array([0, 3, 5, 9], np.int32)
+    best = [found.image[row] for row in found.layers["layer3"].image[channels, 0]]
+    network = models.build(SOURCES["one"])
+    seen = [photographs.look(network, SimpleNamespace(path=folder / f"{key[1:]}.png")).picture for key in best]
+    blank = np.zeros((4, 0), np.float32)
+    pictures = contents.Pictures(
+        channels, np.stack(seen), np.zeros(0, np.int32), np.zeros((4, 0, 1, 1, 3), np.uint8), blank, blank, channels
+    )
+    path = folder / "channels" / "layer3" / "0-9.h5"
+    store.write_pictures(path, "channels", {"noise": pictures}, {})
+    names = {name: folder / name for name in SOURCES}
+    files = trust.Files(
+        {name: home / "layers.csv" for name, home in names.items()},
+        {name: home / "examples.h5" for name, home in names.items()},
+        [folder / "one" / "0.h5", folder / "one" / "20.h5"],
+        folder / "one" / "alike.h5",
+        [path],
+    )
+    shard = shards.TrustShard(SOURCES["one"], tuple(SOURCES.values()), LAYERS, 3, "cpu")
+    trust.judge(shard, files, folder / "trust.h5", lambda *_: None)
+    return store.read_named(folder / "trust.h5", contents.Trust)["layer3"], [int(key[1:]) for key in best]
+
+
+def pooled(folder, model, layer):
+    paths = [folder / model / "0.h5", folder / model / "20.h5"]
+    return np.concatenate([store.read_pooled(path, layer) for path in paths])
+
+
+def test_a_twin_reaches_on_a_photograph_what_its_activations_say(folder, judged):
+    found, best = judged
+    assert found.relation == ["inside", "across", "two"]
+    assert (found.twin_place >= 0).sum() >= 6
+    for place, column in zip(*np.nonzero(found.twin_place >= 0), strict=True):
+        twin = found.twin_place[place, column]
+        values = pooled(folder, found.twin_model[twin], found.twin_layer[twin])[:, found.twin_unit[place, column]]
+        assert found.twin_reached[place, column] == pytest.approx(values[best[place]], rel=1e-4)
+        assert found.twin_best[place, column] == pytest.approx(values.max(), rel=1e-5)
+        expected = (values[best[place]] - values.mean()) / values.std()
+        assert found.twin_deviations[place, column] == pytest.approx(expected, rel=1e-3, abs=1e-3)
+
+
+def test_the_path_is_compared_with_the_best_photographs_in_each_layer_below(folder, judged):
+    found, best = judged
+    assert found.below == ["layer1", "layer2"]
+    stored = store.read_examples(folder / "one" / "examples.h5", ["layer3"])
+    for column, layer in enumerate(found.below):
+        values = pooled(folder, "one", layer).astype(np.float64)
+        z = ((values - values.mean(0)) / values.std(0).clip(1e-30))[:, values.std(0) > 0]
+        for place, channel in enumerate(found.channel):
+            rows = [int(stored.image[row][1:]) for row in stored.layers["layer3"].image[channel, :3]]
+            with_best = np.mean([np.corrcoef(z[best[place]], z[row])[0, 1] for row in rows])
+            among = [np.corrcoef(z[a], z[b])[0, 1] for a in rows for b in rows if a != b]
+            assert found.similarity[place, column, 0] == pytest.approx(with_best, abs=1e-3)
+            assert found.similarity[place, column, 1] == pytest.approx(np.mean(among), abs=1e-3)
+            own, same, anybody = found.similarity[place, column]
+            if same - anybody > trust.LEAST_DIFFERENCE:
+                assert found.path[place, column] == pytest.approx((own - anybody) / (same - anybody), rel=1e-3)
+            else:
+                assert np.isnan(found.path[place, column])
+
+
+def test_a_picture_like_the_best_scores_1_and_one_like_anybody_0():
+    rng = np.random.default_rng(0)
+    theme = rng.normal(0, 1, 400)
+    natural, others = theme + rng.normal(0, 1, (9, 400)), rng.normal(0, 1, (16, 400))
+    assert trust.agreement(theme + rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(1, abs=0.15)
+    assert trust.agreement(rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(0, abs=0.15)
+    assert np.isnan(trust.agreement(theme, rng.normal(0, 1, (9, 400)), others)[0])
