@@ -18,6 +18,8 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         activations=tuple(snakemake.input.activations),
         examples=snakemake.input.examples,
         kernels=next(iter(snakemake.input.kernels), None),
+        alike=next(iter(snakemake.input.alike), None),
+        trust=next(iter(snakemake.input.trust), None),
         examples_shown=shard.examples_shown,
         again=shard.again,
     )

@@ -82,7 +82,7 @@ def test_look_alikes_are_those_of_all_pairs_whatever_the_blocks(files, pooled, t
     monkeypatch.setattr(alike, "PASSING_BYTES", sizes[1])
     for layer, units in MODELS["a"].items():
         places, relations = found(files, tmp_path, layer)
-        assert places == [("a", "low"), ("a", "top"), ("b", "low")]
+        assert list(places.items()) == [(("a", "low"), 12), (("a", "top"), 7), (("b", "low"), 9)]
         content = relations[relation]
         for unit in range(units):
             expected = brute(pooled, "a", layer, unit, relation) if (layer, unit) != ("low", 3) else []

@@ -20,6 +20,8 @@ rule atlas_layer:
         layer_dreams=sweep.shards("layer_dreams", "results/{model}/layer_dreams/{layer}/{first}-{last}.h5"),
         caricature=sweep.shards("caricature", "results/{model}/caricature/{layer}/{first}-{last}.h5"),
         kernels=sweep.shards("kernels", "results/{model}/kernels.h5"),
+        alike=sweep.shards("alike", "results/{model}/alike.h5"),
+        trust=sweep.shards("trust", "results/{model}/trust.h5"),
     output:
         html="results/atlas/{model}/{layer}.html",
         folder=directory("results/atlas/{model}/{layer}"),

@@ -5,12 +5,21 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from konvolut.atlas.model import Shown
-from konvolut.results import store
+from konvolut.atlas.model import LayerInputs, Shown
+from konvolut.results import contents, store
 
 QUANTILES = ("q01", "q10", "q25", "median", "q75", "q90", "q99")
 # Digits of boxes on photographs of some 300 px: two are as good as a pixel or two.
 BOX_DIGITS = 3
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Look-alikes of a layer's units by relation, how far its pictures can be trusted, and the place of each layer."""
+
+    places: list[tuple[str, str, int]] = field(default_factory=list)
+    alike: dict[str, contents.Alike] = field(default_factory=dict)
+    trust: contents.Trust | None = None
 
 
 @dataclass(frozen=True)
@@ -21,6 +30,7 @@ class Natural:
     layer: store.LayerExamples
     shown: dict[str, Shown]
     top: int
+    beside: Beside = Beside()
 
     def photograph(self, row: int) -> Shown | None:
         """The photograph that examples call `row`."""
@@ -32,10 +42,24 @@ class Index:
     """Photographs of one details file; entries of units are numbers in it."""
 
     photographs: dict[Shown, int] = field(default_factory=dict)
+    places: dict[tuple[str, str, int], int] = field(default_factory=dict)
 
     def number(self, photo: Shown) -> int:
         """The photograph's number; a new one is added."""
         return self.photographs.setdefault(photo, len(self.photographs))
+
+    def place(self, place: tuple[str, str, int]) -> int:
+        """The number of a layer: its model's key, its name, how many units it has."""
+        return self.places.setdefault(place, len(self.places))
+
+
+def read_beside(inputs: LayerInputs) -> Beside:
+    """Look-alikes and trust of a layer, where they were computed."""
+    if inputs.alike is None:
+        return Beside()
+    places, alike = store.read_alike(inputs.alike, inputs.layer)
+    trust = store.read_named(inputs.trust, contents.Trust).get(inputs.layer) if inputs.trust else None
+    return Beside([(*place, units) for place, units in places.items()], alike, trust)
 
 
 def of_unit(natural: Natural, unit: int, index: Index) -> dict:
@@ -48,6 +72,7 @@ def of_unit(natural: Natural, unit: int, index: Index) -> dict:
         "edges": rounded(layer.edges[unit][[0, -1]], 4),
         "natural": rounded([layer.mean[unit], layer.std[unit], layer.max[unit], layer.active[unit]]),
     }
+    told |= _alike(natural.beside, unit, index) | _trust(natural.beside, unit, index)
     if layer.quantiles is None:
         return told
     columns = (layer.quantile_image[unit], layer.quantile_value[unit], layer.quantile_box[unit])
@@ -83,6 +108,44 @@ def _short(value: float) -> float | int | None:
     if not np.isfinite(value):
         return None
     return int(value) if value == int(value) else value
+
+
+def _alike(beside: Beside, unit: int, index: Index) -> dict:
+    """Of each relation what chance alone would reach, and (place, unit, correlation) of those above it."""
+    if not beside.alike:
+        return {}
+    rows = []
+    for relation, found in beside.alike.items():
+        columns = (found.place[unit], found.unit[unit], found.correlation[unit])
+        best = [
+            [index.place(beside.places[place]), int(other), *rounded([correlation], 2)]
+            for place, other, correlation in zip(*columns, strict=True)
+            if correlation > found.chance
+        ]
+        rows.append([relation, *rounded([found.chance], 2), best])
+    return {"alike": rows}
+
+
+def _trust(beside: Beside, unit: int, index: Index) -> dict:
+    """The way of a unit's picture through the layers below, and what it does to the unit's twins."""
+    trust = beside.trust
+    slots = [] if trust is None else np.flatnonzero(trust.channel == unit)
+    if not len(slots):
+        return {}
+    slot = slots[0]
+    twins = []
+    for column, relation in enumerate(trust.relation):
+        place = int(trust.twin_place[slot, column])
+        if place >= 0:
+            reached = (
+                trust.twin_reached[slot, column],
+                trust.twin_best[slot, column],
+                trust.twin_deviations[slot, column],
+            )
+            where = index.place(beside.places[place])
+            twins.append([relation, where, int(trust.twin_unit[slot, column]), *rounded(reached)])
+    path = [[name, *rounded([share], 2)] for name, share in zip(trust.below, trust.path[slot], strict=True)]
+    return {"trust": {"path": path, "twins": twins}}
 
 
 def _entries(natural: Natural, ranks, index: Index) -> list[list]:

@@ -33,6 +33,8 @@ class LayerInputs:
     activations: tuple[Path, ...] = ()
     examples: Path | None = None
     kernels: Path | None = None
+    alike: Path | None = None
+    trust: Path | None = None
     examples_shown: int = 9
     again: str = ""
 

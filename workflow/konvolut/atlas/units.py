@@ -151,6 +151,7 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
             {
                 "kind": f"details-{number}",
                 "photographs": [[photo.key, photo.name, photo.answer] for photo in index.photographs],
+                "places": list(index.places),
                 "passports": {series.prefix: series.passports for series in units.series if series.passports},
                 "units": content,
             },

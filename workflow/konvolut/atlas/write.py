@@ -61,7 +61,8 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
     optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
-    natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown)
+    beside = evidence.read_beside(inputs)
+    natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown, beside)
     similar = tuple(likeness.ranks(inputs.activations, inputs.layer))
     layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names), similar)
     if examples is not None:

@@ -1,7 +1,9 @@
 """Files of what photographs say about units: examples and look-alikes; drawn in store.py."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
 
 from konvolut.results.contents import Alike, Examples, LayerExamples
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
@@ -28,20 +30,22 @@ def read_examples(path: Path, layers: list[str] | None = None) -> Examples:
         )
 
 
-def write_alike(path: Path, places: Sequence[tuple[str, str]], layers: Mapping[str, dict], passport: dict) -> None:
-    """Write look-alikes: layer -> relation -> Alike, whose places are pairs of a model's key and a layer."""
+def write_alike(path: Path, places: Mapping[tuple[str, str], int], layers: Mapping[str, dict], passport: dict) -> None:
+    """Write look-alikes: layer -> relation -> Alike; places are a model's key and a layer, with the number of units."""
     with new_file(path, "alike", passport) as file:
         put_text(file, "place/model", [model for model, _ in places])
         put_text(file, "place/layer", [layer for _, layer in places])
+        put(file, "place/units", np.array(list(places.values()), np.int32))
         for layer, relations in layers.items():
             for relation, content in relations.items():
                 put_fields(file.create_group(f"layers/{layer}/{relation}"), content)
 
 
-def read_alike(path: Path, layer: str) -> tuple[list[tuple[str, str]], dict[str, Alike]]:
+def read_alike(path: Path, layer: str) -> tuple[dict[tuple[str, str], int], dict[str, Alike]]:
     """The places, and the look-alikes of one layer by relation: inside, across, and the key of each other model."""
     with open_file(path) as file:
-        places = list(zip(text_of(file["place/model"]), text_of(file["place/layer"]), strict=True))
+        names = zip(text_of(file["place/model"]), text_of(file["place/layer"]), strict=True)
+        places = dict(zip(names, file["place/units"][()].tolist(), strict=True))
         group = file["layers"].get(layer, {})
         found = {name: read_fields(Alike, group[name]) for name in ("inside", "across") if name in group}
         twins = {name: read_fields(Alike, twin) for name, twin in group.get("twins", {}).items()}

@@ -101,7 +101,7 @@ Files appear whole or not at all: they are written under a temporary name and re
         └── curve               (steps + 1,) float32   the loss before each step and at the end
 
     results/{model}/alike.h5                                   kind = alike
-    ├── place/model, place/layer (p,) str      all layers of all models of the sweep; look-alikes count them
+    ├── place/model, place/layer, place/units  (p,)   all layers of all models of the sweep; look-alikes count them
     └── layers/{layer}/{relation}/             inside (the layer), across (other layers of the model), twins/{model}
         ├── place, unit         (C, 10) int32  where the most alike unit is, most alike first; -1: nobody
         ├── correlation         (C, 10) float32        of the pooled activations over all photographs

@@ -93,7 +93,7 @@ def find(
     facts = {name: passport[name] for name in ("model", "weights_sha256", "data")}
     code = provenance.code_digest("techniques.alike")
     passport = provenance.passport(technique="alike", code=code, pooled=shard.pooled, photographs=photographs, **facts)
-    store.write_alike(Path(output), places, layers, passport)
+    store.write_alike(Path(output), counts, layers, passport)
 
 
 def _nearest(files: Mapping, group: Sequence[Columns], everything: Sequence[Columns], shard: AlikeShard) -> list[dict]:

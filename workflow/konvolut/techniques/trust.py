@@ -108,7 +108,8 @@ class _Twins:
 
     def __init__(self, files: Files, own: str, layer: str, channels: np.ndarray) -> None:
         self.files, self.channels = files, channels
-        self.places, relations = store.read_alike(files.alike, layer)
+        places, relations = store.read_alike(files.alike, layer)
+        self.places = list(places)
         self.relations = list(relations)
         shape = (len(channels), len(relations))
         self.place, self.unit = np.full(shape, -1, np.int32), np.full(shape, -1, np.int32)

@@ -67,6 +67,36 @@
     return tile;
   }
 
+  // Units are shown by the photograph that excites them most: a tile of the plate that every layer with evidence has.
+  function thumb([model, name, count], unit, words) {
+    const folder = `../${encodeURIComponent(model)}/${encodeURIComponent(name)}`;
+    const plates = { folder, prefix: "examples", list: { length: count }, sheets: { plate: { columns: 8, rows: 8, width: 1, height: 1 } } };
+    const label = `${model} ${name}:${unit}, ${words}`;
+    return make("a", { href: `${folder}.html#u${unit}`, title: label }, Konvolut.cell(plates, "plate", unit, label));
+  }
+
+  const RELATIONS = { inside: "in this layer", across: "in other layers" };
+  const relation = (name) => RELATIONS[name] || `in ${name}`;
+
+  function alike(facts, places, over) {
+    if (!facts.alike) return null;
+    const rows = facts.alike.map(([name, chance, found]) => make("div", {}, make("p", { class: "note" },
+      found.length ? `${relation(name)}, correlation ${found[0][2]} to ${found.at(-1)[2]} (chance alone: ${chance})` : `${relation(name)}: none above chance (${chance})`),
+    make("div", { class: "alike" }, ...found.map(([place, unit, value]) => thumb(places[place], unit, `correlation ${value}`)))));
+    return make("section", {}, make("h3", {}, "Look-alikes"), ...rows, make("p", { class: "note" }, `by their maxima over ${over} photographs`));
+  }
+
+  function trust(facts, places) {
+    if (!facts.trust) return null;
+    const twins = facts.trust.twins.map(([name, place, unit, reached, best, deviations]) => make("tr", {}, make("td", {}, thumb(places[place], unit, "twin")),
+      make("td", {}, `Its twin ${relation(name)} reaches ${short(reached)}`, make("br"), `${deviations > 0 ? "+" : ""}${short(deviations)} deviations; ${short(best)} on its best photograph`)));
+    const path = facts.trust.path.filter(([, share]) => share != null).map(([name, share]) => `${name} ${share}`);
+    const way = path.length ? `Its way through the layers below, 1 as its best photographs', 0 as any: ${path.join(", ")}.` : "";
+    if (!twins.length && !way) return null;
+    return make("section", {}, make("h3", {}, "Does the picture tell the truth?"), twins.length && make("table", { class: "twins" }, make("tbody", {}, ...twins)),
+      way && make("p", { class: "note" }, way));
+  }
+
   function classes(facts) {
     const list = (facts.classes || []).map(([name, share]) => `${name} ${Math.round(share * 100)} %`);
     return list.length ? make("p", { class: "note" }, `Of its best photographs: ${list.join(", ")}.`) : null;
@@ -82,5 +112,5 @@
     return make("dl", { class: "numbers" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
 
-  ATLAS({ kind: "evidence", examples, numbers });
+  ATLAS({ kind: "evidence", examples, numbers, alike, trust });
 })();

@@ -30,7 +30,7 @@ const Panel = (() => {
     if (asked !== state || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), photographs(facts, data.photographs),
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), evidence.trust(facts, data.places), photographs(facts, data.photographs), evidence.alike(facts, data.places, layer.over),
       dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
   }
 
