@@ -143,7 +143,7 @@ def _trust(beside: Beside, unit: int, index: Index) -> dict:
                 trust.twin_deviations[slot, column],
             )
             where = index.place(beside.places[place])
-            twins.append([relation, where, int(trust.twin_unit[slot, column]), *rounded(reached)])
+            twins.append([relation, where, int(trust.twin_unit[slot, column]), *rounded(reached, 2)])
     path = [[name, *rounded([share], 2)] for name, share in zip(trust.below, trust.path[slot], strict=True)]
     return {"trust": {"path": path, "twins": twins}}
 

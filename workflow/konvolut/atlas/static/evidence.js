@@ -89,7 +89,7 @@
   function trust(facts, places) {
     if (!facts.trust) return null;
     const twins = facts.trust.twins.map(([name, place, unit, reached, best, deviations]) => make("tr", {}, make("td", {}, thumb(places[place], unit, "twin")),
-      make("td", {}, `Its twin ${relation(name)} reaches ${short(reached)}`, make("br"), `${deviations > 0 ? "+" : ""}${short(deviations)} deviations; ${short(best)} on its best photograph`)));
+      make("td", {}, `Its twin ${relation(name)} reaches ${short(reached)}`, make("br"), `${deviations > 0 ? "+" : ""}${short(deviations)} deviations from its mean; ${short(best)} on its best photograph`)));
     const path = facts.trust.path.filter(([, share]) => share != null).map(([name, share]) => `${name} ${share}`);
     const way = path.length ? `Its way through the layers below, 1 as its best photographs', 0 as any: ${path.join(", ")}.` : "";
     if (!twins.length && !way) return null;
