@@ -1,0 +1,66 @@
+"""What a section's recipe may be: held against what its pictures start from and what they are of."""
+
+import numpy as np
+import pytest
+import yaml
+
+from konvolut.asked import plan, settings
+from konvolut.asked.recipes import named
+from konvolut.errors import UserError
+from konvolut.pictures import images
+
+REFUSED = {
+    "fooling: {min_prob: 1.5}": r"fooling\.min_prob must be a number above 0, at most 1",
+    "fooling: {min_prob: 0}": r"fooling\.min_prob must be a number above 0, at most 1",
+    "classes: {min_prob: 90}": r"classes\.min_prob must be a number above 0, at most 1, or null",
+    "classes: {objective: peaks}": r"classes\.objective must be mean",
+    "classes: {regularisation: [l3]}": r"classes\.regularisation must be a list of none, l1, l2",
+    "channels: {objective: distance}": r"channels\.objective: distance compares with a photograph",
+    "channels: {octaves: 3}": r"octaves needs parameterisation pixels",
+    "dreams: {parameterisation: maco}": r"dreams\.parameterisation cannot be maco",
+    "accentuation: {variants: 2}": r"accentuation\.variants must be 1",
+    "layer_dreams: {objective: mean}": r"layer_dreams\.objective: mean is about a channel.*layer, norm.*mean:7",
+    "caricature: {recipe: lucid}": r"caricature\.objective: mean is about a channel",
+    "layer_dreams: {octave_scale: 1}": r"layer_dreams\.octave_scale must be a number above 1",
+    "dreams: {optimiser: normalized}": r"dreams\.optimiser.*nearest: 'normalised'",
+}
+
+
+@pytest.fixture
+def load(tmp_path):
+    (tmp_path / "models.tsv").write_text("id\ttimm_name\tweights\ntiny\tresnet10t\trandom:0\n")
+    (tmp_path / "images.tsv").write_text("id\tpath\np\tp.png\n")
+    images.write_png(tmp_path / "p.png", np.zeros((8, 9, 3), np.uint8))
+    sheets = {"models": "models.tsv", "images": "images.tsv"}
+    return lambda text: settings.load({**sheets, **yaml.safe_load(text)}, tmp_path)
+
+
+@pytest.mark.parametrize(("text", "sentence"), REFUSED.items(), ids=REFUSED)
+def test_what_cannot_be_is_refused_in_one_sentence(load, text, sentence):
+    with pytest.raises(UserError, match=sentence) as error:
+        load(text)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "layer_dreams: {objective: 'mean:7'}",
+        "layer_dreams: {recipe: lab-dream, objective: norm}",
+        "dreams: {recipe: octave, octaves: 4}",
+        "dreams: {objective: [[peaks, 1], [distance, -2]]}",
+        "classes: {recipe: timm-vis, targets: [130], min_prob: 0.9}",
+        "classes: {targets: []}",
+    ],
+)
+def test_what_can_be_is_read(load, text):
+    load(text)
+
+
+def test_the_work_of_octaves_is_that_of_all_their_sizes():
+    """Halved sides are a quarter of the pixels: 20 steps at 1, 1/4 and 1/16."""
+
+    class Section:
+        recipe = named("octave", octaves=3, octave_scale=2.0, steps=20)
+
+    assert plan._steps(Section) == round(20 * (1 + 1 / 4 + 1 / 16))
