@@ -61,6 +61,13 @@ def test_a_photograph_finds_itself_and_the_units_that_it_excites_most(visit):
     assert set(found) == {"coffee"}
 
 
+def test_a_word_finds_the_pages_of_classes(visit):
+    page = visit("index.html#q=shuttle")
+    assert hits(page, "Classes") == ["space shuttle", "space shuttle"]
+    pages = page.eval_on_selector_all("#found a[href^='classes/']", "all => all.map(one => one.getAttribute('href'))")
+    assert pages == ["classes/lite0/1.html", "classes/untrained/1.html"]
+
+
 def test_a_name_that_is_markup_is_found_as_text(visit):
     page = visit("index.html#q=alert(")
     assert hits(page, "Photographs") == ["<script>alert('astronaut')</script>"]

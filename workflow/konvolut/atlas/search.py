@@ -1,15 +1,21 @@
 """What the search and the page of comparisons know of the whole atlas: search.js, asked for when a reader searches."""
 
+from collections.abc import Sequence
+
 from konvolut.asked.settings import Photograph
 
 
-def index(summaries: list[dict], photographs: tuple[Photograph, ...]) -> dict:
-    """Models with their layers and the series of each; photographs; `top` of a unit is the place of its best one."""
+def index(summaries: list[dict], photographs: tuple[Photograph, ...], classes: Sequence[dict] = ()) -> dict:
+    """Models with their layers and the series of each; photographs; `top` of a unit is the place of its best one.
+
+    `classes` are those with pictures: name, page and picture, both from the folder of the classes.
+    """
     place = {photo.key: number for number, photo in enumerate(photographs)}
     return {
         "kind": "search",
         "models": [_model(summary, place) for summary in summaries],
         "photographs": [[photo.key, photo.label or photo.id] for photo in photographs],
+        "classes": [[entry["name"], entry["page"], entry["picture"]] for entry in classes],
     }
 
 

@@ -141,7 +141,7 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     made_classes = classes.read_summary(inputs.classes)
     text = pages.front(summaries, inputs.photographs, made_classes, title=inputs.settings.title)
     _write_text(folder / "index.html", text)
-    _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs)))
+    _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs, made_classes)))
     _write_text(folder / "compare.html", pages.compare(title=inputs.settings.title))
     _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))
 
