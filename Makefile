@@ -3,11 +3,18 @@ PYTHON ?= python3
 BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile config/profiles/local
 
-.PHONY: atlas test lint format
+.PHONY: atlas test lint format plan progress verify stale
 
 atlas: .venv/ready
 	@started=$$(date +%s); $(SNAKEMAKE) $(ARGS) && \
 	echo "konvolut: open $(CURDIR)/results/atlas/index.html ($$(( $$(date +%s) - started )) s)"
+
+# What a sweep will take; how far it is (from another terminal); whether its results are whole; what belongs to none.
+plan: .venv/ready
+	@$(SNAKEMAKE) $(ARGS) -- plan_report
+
+progress verify stale: .venv/ready
+	@PYTHONPATH=workflow $(BIN)/python -m konvolut $@ $(ARGS)
 
 test: .venv/ready-dev lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

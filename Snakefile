@@ -25,11 +25,6 @@ wildcard_constraints:
     last=r"\d+",
 
 
-localrules:
-    all,
-    plan,
-
-
 rule all:
     default_target: True
     input:
@@ -39,9 +34,11 @@ rule all:
         sweep.shards("kernels", "results/{model}/kernels.h5"),
         sweep.shards(BY_LAYER, "results/{model}/{technique}/{layer}/{first}-{last}.h5"),
         sweep.shards(BY_MODEL, "results/{model}/{technique}/{first}-{last}.h5"),
+    localrule: True
 
 
 include: "workflow/rules/inspect.smk"  # what layers a model has
+include: "workflow/rules/calibrate.smk"  # how fast this device is
 include: "workflow/rules/plan.smk"  # which job does what
 include: "workflow/rules/activations.smk"  # what the photographs do to each layer
 include: "workflow/rules/examples.smk"  # which photographs excite each channel, which channels are alike
@@ -58,3 +55,4 @@ include: "workflow/rules/kernels.smk"  # the weights of convolutions
 include: "workflow/rules/fooling.smk"  # photographs taken for something else
 include: "workflow/rules/inversion.smk"  # what a layer still knows of a photograph
 include: "workflow/rules/atlas.smk"  # the gallery
+include: "workflow/rules/ends.smk"  # how a run begins and ends

@@ -2,7 +2,9 @@
 
 from konvolut import job
 
-with job.logged(snakemake.log[0], f"activations {snakemake.wildcards.model}", snakemake.threads) as progress:
+with job.logged(
+    snakemake.log[0], f"activations {snakemake.wildcards.model}", snakemake.threads, snakemake.resources.get("gpu", 0)
+) as progress:
     from konvolut.asked import shards
     from konvolut.techniques import activations
 

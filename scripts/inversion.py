@@ -3,7 +3,7 @@
 from konvolut import job
 
 what = f"inversion {snakemake.wildcards.model} {snakemake.wildcards.layer}"
-with job.logged(snakemake.log[0], what, snakemake.threads) as progress:
+with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
     from konvolut.asked import shards
     from konvolut.techniques import inversion
 

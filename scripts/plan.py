@@ -5,4 +5,5 @@ from konvolut import job
 with job.logged(snakemake.log[0], "plan") as progress:
     from konvolut.asked import plan
 
-    plan.write_plan(snakemake.params.settings, snakemake.input.layers, *snakemake.output, progress.say)
+    found = snakemake.input
+    plan.write_plan(snakemake.params.settings, found.layers, found.calibration, tuple(snakemake.output), progress.say)

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from konvolut import job
 
-with job.logged(snakemake.log[0], f"trust {snakemake.wildcards.model}", snakemake.threads) as progress:
+with job.logged(
+    snakemake.log[0], f"trust {snakemake.wildcards.model}", snakemake.threads, snakemake.resources.gpu
+) as progress:
     from konvolut.asked import shards
     from konvolut.techniques import trust
 

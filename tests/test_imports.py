@@ -25,12 +25,13 @@ OWNERS = {
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
-WITHOUT_TORCH += ["provenance", "job", "pictures.images", "techniques.examples", "techniques.evidence"]
+WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "pictures.images"]
+WITHOUT_TORCH += ["techniques.examples", "techniques.evidence"]
 
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
-    {"provenance", "results.contents"},
+    {"provenance", "results.contents", "lease", "folder"},
     {"asked.kinds", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},
@@ -42,8 +43,14 @@ ROWS = [
     {"pictures.transforms", "pictures.objectives"},
     {"asked.sections"},
     {"asked.settings"},
+    {"asked.sides", "asked.costs"},
+    {"asked.cuts"},
+    {"asked.loads"},
     {"asked.shards", "asked.survey", "job"},
     {"asked.plan"},
+    {"asked.outputs", "asked.report"},
+    {"results.progress", "results.checks"},
+    {"__main__"},
     {"asked.sweep", "network.models"},
     {"pictures.priors"},
     {"network.convolution"},

@@ -241,5 +241,5 @@ def test_tidying_leaves_only_the_parts_of_planned_jobs_that_are_not_finished(tmp
     for name in ("0-3.h5", "4-7.h5", "8-9.h5"):
         store.write_pictures(part.folder_of(folder / name) / "000002.h5", "channels", {}, {})
     store.write_pictures(folder / "0-3.h5", "channels", {}, {})
-    part.tidy(tmp_path, [str(folder / "0-3.h5"), str(folder / "4-7.h5")])
+    part.tidy(tmp_path, [folder / "0-3.h5", folder / "4-7.h5"])
     assert sorted(path.name for path in folder.iterdir()) == ["0-3.h5", "4-7.h5.part"]

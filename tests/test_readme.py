@@ -12,7 +12,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 # Commands that other tests or CI run, or that only a reader can (an editor).
-RUN_ELSEWHERE = {"make atlas": "test_default_atlas.py", "make test": ".ci/run"}
+RUN_ELSEWHERE = {
+    "make atlas": "test_default_atlas.py",
+    "make test": ".ci/run",
+    "make plan": "benchmarks/planning.py",
+    **dict.fromkeys(("make progress", "make verify", "make stale"), "test_housekeeping.py"),
+}
 RUN_BY_HAND = ("$EDITOR",)
 
 

@@ -1,67 +1,108 @@
-"""How a job behaves: its log, its progress, its threads and how it ends."""
+"""How a job behaves: its log, its progress, its threads and GPU, and how it ends."""
 
 import contextlib
+import fcntl
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import konvolut
+from konvolut import lease
 from konvolut.errors import UserError
 
-# Seconds between two lines of progress of one job: often enough to see life, rare enough to read.
+# Seconds between two lines of progress on the screen: often enough to see life, rare enough to read.
 PROGRESS_SECONDS = 5.0
+# Seconds in which a job sees that Snakemake is gone.
+WATCH_SECONDS = 1.0
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+# How the line begins that tells why a job failed; results.progress looks for it.
+FAILED = "failed: "
 
 
 class Progress:
-    """Prints how many units of a job are done, at most every five seconds and at the end."""
+    """Keeps each step of a job in its log and prints one at most every five seconds and at the end.
+
+    The log is locked as long as the job lives: who watches from elsewhere sees by that whether it does.
+    """
 
     def __init__(self, what: str, log: Path) -> None:
-        self.what, self.log = what, Path(log)
+        self.what = what
+        self.log = Path(log).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open while the job lives
+        with contextlib.suppress(OSError):  # not every file system has locks
+            fcntl.flock(self.log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.started = self.printed = time.monotonic()
+        self.before = 0
+
+    def begin(self, done: int, total: int) -> None:
+        """Note that `done` of `total` units were finished before this job."""
+        self.before = done
+        self(done, total)
 
     def __call__(self, done: int, total: int) -> None:
         """Note that `done` of `total` units are finished."""
         now = time.monotonic()
-        if done < total and now - self.printed < PROGRESS_SECONDS:
-            return
-        self.printed = now
-        self.say(f"{done}/{total} done, {now - self.started:.0f} s")
+        earlier = f" ({self.before} of them before)" if self.before else ""
+        is_due = done == total or now - self.printed >= PROGRESS_SECONDS
+        self.say(f"{done}/{total} done{earlier}, {now - self.started:.0f} s", is_shown=is_due)
+        self.printed = now if is_due else self.printed
 
-    def say(self, sentence: str) -> None:
-        """Print one line about this job and keep it in its log."""
+    def say(self, sentence: str, *, is_shown: bool = True) -> None:
+        """Keep one line about this job in its log, and print it."""
         line = f"  {self.what}: {sentence}"
-        print(line, file=sys.stderr, flush=True)
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        if is_shown:
+            print(line, file=sys.stderr, flush=True)
+        with contextlib.suppress(OSError):  # a full disk must not hide the reason
+            self.log.write(line + "\n")
 
 
 @contextlib.contextmanager
-def logged(log: str, what: str, threads: int = 1) -> Iterator[Progress]:
+def logged(log: str, what: str, threads: int = 1, gpus: int = 0) -> Iterator[Progress]:
     """Run a job's work: errors go to its log, a user's mistake ends it with one sentence and exit status 1.
 
-    Import torch inside the block: the number of threads is set here, before the libraries look for it.
+    Import torch inside the block: threads and GPU are set here, before the libraries look for them.
     """
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"konvolut from {konvolut.__file__}\n", encoding="utf-8")
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     progress = Progress(what, path)
+    end_with_parent(progress)
+    held = lease.take_gpu(gpus, progress.say)
     try:
         yield progress
     except UserError as error:
-        progress.say(str(error))
+        progress.say(FAILED + str(error))
         sys.exit(1)
     except OSError as error:
-        progress.say(f"{error.strerror or error}: {error.filename or 'no file named'}; {_advice(error)}")
+        where = error.filename or "no file named"
+        progress.say(f"{FAILED}{error.strerror or error}: {where}; {_advice(error)}")
         _keep_traceback(path)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
+        progress.say(f"{FAILED}{type(error).__name__}: {error}")
         _keep_traceback(path)
         raise
+    finally:
+        if held is not None:
+            os.close(held)
+
+
+def end_with_parent(progress: Progress) -> None:
+    """End this process when Snakemake, which started it, is gone: the next run would do the same work beside it."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(WATCH_SECONDS)
+        progress.say("ends, as Snakemake is gone; the same command goes on from here")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _advice(error: OSError) -> str:

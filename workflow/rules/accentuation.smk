@@ -18,8 +18,8 @@ rule accentuation:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("accentuation"),
+        runtime=sweep.runtime("accentuation"),
     params:
         shard=sweep.told("accentuation"),
         code=code_digest("techniques.accentuation"),

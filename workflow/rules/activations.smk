@@ -18,8 +18,8 @@ rule activations:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=sweep.mem_mb("activations"),
+        runtime=sweep.runtime("activations"),
     params:
         shard=sweep.told("activations"),
         code=code_digest("techniques.activations"),

@@ -18,8 +18,8 @@ rule caricature:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("caricature"),
+        runtime=sweep.runtime("caricature"),
     params:
         shard=sweep.told("caricature"),
         code=code_digest("techniques.caricature"),

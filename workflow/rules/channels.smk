@@ -19,8 +19,8 @@ rule channels:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("channels"),
+        runtime=sweep.runtime("channels"),
     params:
         shard=sweep.told("channels"),
         code=code_digest("techniques.channels"),
@@ -44,8 +44,8 @@ rule trust:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 60,
     params:
         shard=sweep.told("trust"),
         code=code_digest("techniques.trust"),

@@ -17,8 +17,8 @@ rule classes:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("classes"),
+        runtime=sweep.runtime("classes"),
     params:
         shard=sweep.told("classes"),
         code=code_digest("techniques.classes"),

@@ -18,8 +18,8 @@ rule dreams:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("dreams"),
+        runtime=sweep.runtime("dreams"),
     params:
         shard=sweep.told("dreams"),
         code=code_digest("techniques.dreams"),

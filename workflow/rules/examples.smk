@@ -18,8 +18,8 @@ rule examples:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: attempt * 1000,
+        runtime=lambda wildcards, attempt: attempt * 30,
     params:
         shard=sweep.told("examples"),
         code=code_digest("techniques.examples"),
@@ -38,8 +38,8 @@ rule alike:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=lambda wildcards, attempt: attempt * 120,
     params:
         shard=sweep.told("alike"),
         code=code_digest("techniques.alike"),

@@ -17,8 +17,8 @@ rule fooling:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=sweep.mem_mb("fooling"),
+        runtime=sweep.runtime("fooling"),
     params:
         shard=sweep.told("fooling"),
         code=code_digest("techniques.fooling"),

@@ -1,25 +1,41 @@
 """
-INPUTS:  the weights of a model, where they are a file
-OUTPUTS: layers.csv   the layer census: shapes, strides, receptive fields, FLOPs; one row per module
+INPUTS:  for the identity the weights of a model, where they are a file
+OUTPUTS: layers.csv   the layer census: shapes, strides, receptive fields, FLOPs; one row per module; needs no weights
          model.json   what the model is: timm name and tag, sha256 of the weights, input size and normalisation
 """
 
 
 rule inspect:
-    input:
-        weights=sweep.weights,
     output:
-        layers="results/{model}/layers.csv",
-        identity="results/{model}/model.json",
+        "results/{model}/layers.csv",
     log:
         "results/logs/inspect/{model}.log",
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 30,
+    params:
+        model=sweep.architecture_json,
+        code=code_digest("network.inspection"),
+    script:
+        "../../scripts/inspect.py"
+
+
+rule identify:
+    input:
+        weights=sweep.weights,
+    output:
+        "results/{model}/model.json",
+    log:
+        "results/logs/identify/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 30,
     params:
         model=sweep.model_json,
         code=code_digest("network.inspection"),
     script:
-        "../../scripts/inspect.py"
+        "../../scripts/identify.py"

@@ -18,8 +18,8 @@ rule inversion:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("inversion"),
+        runtime=sweep.runtime("inversion"),
     params:
         shard=sweep.told("inversion"),
         code=code_digest("techniques.inversion"),

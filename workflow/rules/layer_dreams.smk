@@ -18,8 +18,8 @@ rule layer_dreams:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=sweep.mem_mb("layer_dreams"),
+        runtime=sweep.runtime("layer_dreams"),
     params:
         shard=sweep.told("layer_dreams"),
         code=code_digest("techniques.layer_dreams"),

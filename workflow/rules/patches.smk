@@ -18,8 +18,8 @@ rule patches:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=sweep.mem_mb("patches"),
+        runtime=sweep.runtime("patches"),
     params:
         shard=sweep.told("patches"),
         code=code_digest("techniques.patches"),

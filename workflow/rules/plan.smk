@@ -1,19 +1,22 @@
 """
-INPUTS:  the census of every model, the photographs
-OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or photographs, image passes, GFLOP
+INPUTS:  the census of every model, the photographs, the speed of this device
+OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or photographs, what it costs and may take
          photographs.tsv  one row per photograph: its size, or why it cannot be read
+         report.tsv       what the sweep takes, per technique and model; needs neither weights nor pictures
 """
 
 
 checkpoint plan:
     input:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
+        calibration=ancient("results/calibration.tsv"),
         photographs=[photograph.path for photograph in sweep.settings.images],
     output:
         plan="results/plan.tsv",
         photographs="results/photographs.tsv",
     log:
         "results/logs/plan.log",
+    localrule: True
     conda:
         "../envs/konvolut.yaml"
     params:
@@ -21,3 +24,21 @@ checkpoint plan:
         code=code_digest("asked.plan"),
     script:
         "../../scripts/plan.py"
+
+
+rule plan_report:
+    input:
+        layers=collect("results/{model}/layers.csv", model=sweep.model),
+        calibration=ancient("results/calibration.tsv"),
+    output:
+        "results/report.tsv",
+    log:
+        "results/logs/plan_report.log",
+    localrule: True
+    conda:
+        "../envs/konvolut.yaml"
+    params:
+        settings=sweep.settings_json,
+        code=code_digest("asked.report"),
+    script:
+        "../../scripts/plan_report.py"

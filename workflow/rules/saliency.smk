@@ -18,8 +18,8 @@ rule saliency:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=sweep.mem_mb("saliency"),
+        runtime=sweep.runtime("saliency"),
     params:
         shard=sweep.told("saliency"),
         code=code_digest("techniques.saliency"),

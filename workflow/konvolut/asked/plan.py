@@ -5,30 +5,35 @@ one row per shard; sweep.py answers Snakemake's questions from it.
 """
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import shards, survey
+from konvolut.asked import loads, shards, survey
+from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
+from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.settings import Channels, ModelSource, Settings
 from konvolut.errors import UserError, nearest
 from konvolut.provenance import unit_seed
 
-COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop"]
-# A step of an ascent costs a forward pass and about as much again for the gradient of the input alone.
-FORWARD_AND_BACKWARD = 2
+COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop", "mcells", "mb"]
+COLUMNS += ["runtime", "mem_mb"]
+NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
+# Keys that say how many units are in one job, where that is not left to the cost.
+FIXED = ("units_per_shard", "images_per_shard", "classes_per_shard")
 # Sections that name their photographs; no name, no jobs.
 ON_CHOSEN_IMAGES = ("dreams", "layer_dreams", "accentuation", "caricature", "patches", "fooling", "inversion")
 # Sections with a job for some photographs in each layer, and those with a job for some channels and all photographs.
+OF_PHOTOGRAPHS = ("activations", "saliency", "patches", "fooling")  # a job for some photographs, all layers
 OF_LAYERS, OF_CHANNELS = ("inversion", "layer_dreams", "caricature"), ("dreams", "accentuation")
 # Techniques of which the plan tells how many pictures there will be.
 COUNTED = ("channels", "classes", *OF_LAYERS, *OF_CHANNELS)
 
 
-def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
+def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = UNMEASURED) -> pd.DataFrame:
     """The shards of a sweep, a row each; `censuses` maps a model's key to its layers.csv.
 
     Raises UserError for layers and channels that a model does not have.
@@ -36,15 +41,9 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
     rows = []
     for model in settings.models:
         census = shards.read_census(censuses[model.key])
-        rows += _photograph_rows(settings, model)
-        rows += _class_rows(settings, model, census)
-        for section in OF_LAYERS:
-            rows += _layer_rows(settings, model, census, section)
+        rows += _rows_of_model(settings, model, census, speed)
+        rows += [_row(technique, model.key, "") for technique in _of_whole_models(settings)]
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
-        rows += _unit_rows(settings, model, census, "channels", pictures_per_unit=settings.channels.recipe.variants)
-        for section in OF_CHANNELS:
-            images = getattr(settings, section).images
-            rows += _unit_rows(settings, model, census, section, pictures_per_unit=len(images))
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
         layers |= dict.fromkeys(resolve_layers(layers_of(settings, "activations"), census, "activations", model.id))
         order = {layer: index for index, layer in enumerate(census["layer"])}
@@ -53,18 +52,19 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path]) -> pd.DataFrame:
 
 
 def write_plan(
-    settings_json: str, censuses: list[str], output: Path, photographs: Path, say: Callable[[str], None]
+    settings_json: str, censuses: list[str], calibration: Path, outputs: tuple[Path, Path], say: Callable[[str], None]
 ) -> None:
-    """Look at the photographs, plan a sweep, write both tables and say how much it is."""
+    """Look at the photographs, plan a sweep, write both tables (plan, photographs) and say how much it is."""
     settings = shards.from_json(Settings, settings_json)
     surveyed = survey.survey(settings.images, settings.images_on_error)
     for problem in surveyed["problem"]:
         if problem:
             say(f"left out: {problem}")
-    survey.write_survey(surveyed, photographs)
+    survey.write_survey(surveyed, outputs[1])
     settings = only_readable(settings, surveyed)
-    plan = make_plan(settings, dict(zip((model.key for model in settings.models), censuses, strict=True)))
-    plan.to_csv(output, sep="\t", index=False, lineterminator="\n")
+    tables = dict(zip((model.key for model in settings.models), censuses, strict=True))
+    plan = make_plan(settings, tables, read_speed(Path(calibration)))
+    plan.to_csv(outputs[0], sep="\t", index=False, lineterminator="\n")
     jobs = len(plan)
     pictures = int(plan[plan["technique"].isin(COUNTED)]["units"].sum())
     say(f"{jobs} jobs, {pictures} pictures, {plan['gflop'].sum() / 1000:.1f} TFLOP")
@@ -127,52 +127,46 @@ def resolve_channels(selector: Channels, count: int, seed: int, where: str) -> l
     return sorted(set(selector.numbers))
 
 
-def _photograph_rows(settings: Settings, model: ModelSource) -> list[dict]:
-    rows = []
-    for name in ("activations", "saliency", "patches", "fooling"):
-        section = getattr(settings, name)
-        count = len(getattr(section, "images", settings.images))
-        rows += [_row(name, model.key, "", **part) for part in _parts(count, section.images_per_shard)]
-    if settings.alike.keep and len(settings.images) >= settings.alike.at_least:
-        rows.append(_row("alike", model.key, ""))
-        if settings.trust.examples and settings.channels.channels != Channels("numbers"):
-            rows.append(_row("trust", model.key, ""))
+def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame, speed: Speed) -> list[dict]:
+    """The rows of one model but for its kernels and pages."""
+    costs, rows = passes_of(census), []
+
+    def add(technique: str, layer: str, units: Sequence[int], load: Load, pictures: int = 1) -> None:
+        section = getattr(settings, technique)
+        fixed = next((getattr(section, name) for name in FIXED if hasattr(section, name)), None)
+        for part in cut(units, load, fixed, speed, settings.job_minutes):
+            row = _row(technique, model.key, layer, part, load, speed) | {"units": len(part) * pictures}
+            rows.append(row | {"channels": format_channels(part) if technique in ("channels", *OF_CHANNELS) else ""})
+
+    for name in OF_PHOTOGRAPHS:
+        count = len(getattr(getattr(settings, name), "images", settings.images))
+        add(name, "", range(count), loads.of_photograph(settings, name, costs))
+    add("classes", "", range(len(settings.classes.targets)), loads.of_class(settings, costs))
+    for name in OF_LAYERS:
+        count = len(getattr(settings, name).images)
+        for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if count else ():
+            add(name, layer, range(count), loads.of_layer(settings, name, costs[layer]))
+    for name in ("channels", *OF_CHANNELS):
+        pictures = settings.channels.recipe.variants if name == "channels" else len(getattr(settings, name).images)
+        for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if pictures else ():
+            channels = _channels(settings, name, model, layer, census)
+            add(name, layer, channels, loads.of_channel(settings, name, costs[layer]), pictures)
     return rows
 
 
-def _layer_rows(settings: Settings, model: ModelSource, census: pd.DataFrame, name: str) -> list[dict]:
-    section = getattr(settings, name)
-    if not section.images:
+def _of_whole_models(settings: Settings) -> list[str]:
+    """Techniques with one job for a whole model, after all photographs."""
+    if not settings.alike.keep or len(settings.images) < settings.alike.at_least:
         return []
-    flops = census.set_index("layer")["flops"]
-    rows = []
-    for layer in resolve_layers(layers_of(settings, name), census, name, model.id):
-        for part in _parts(len(section.images), section.images_per_shard):
-            passes = part["units"] * _steps(section)
-            rows.append(_row(name, model.key, layer, **part) | _work(passes, float(flops[layer])))
-    return rows
+    is_trusted = settings.trust.examples and settings.channels.channels != Channels("numbers")
+    return ["alike", "trust"] if is_trusted else ["alike"]
 
 
-def _class_rows(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[dict]:
-    section = settings.classes
-    flops = float(census["flops"].max()) if len(census) else 0.0
-    rows = []
-    for part in _parts(len(section.targets), section.classes_per_shard):
-        passes = part["units"] * len(section.regularisation) * _steps(section)
-        rows.append(_row("classes", model.key, "", **part) | _work(passes, flops))
-    return rows
-
-
-def _steps(section) -> int:
-    """Passes per picture at its own size; octaves grow by `octave_scale` on each side, which costs its square."""
-    recipe = getattr(section, "recipe", None)
-    if recipe is None:
-        return section.steps
-    return round(recipe.steps * sum(recipe.octave_scale ** (-2 * octave) for octave in range(recipe.octaves)))
-
-
-def _work(passes: int, flops: float) -> dict:
-    return {"passes": passes, "gflop": round(passes * FORWARD_AND_BACKWARD * flops / 1e9, 3)}
+def _channels(settings: Settings, section: str, model: ModelSource, layer: str, census: pd.DataFrame) -> list[int]:
+    where = f"{section}: channels of {layer!r} of model {model.id!r}"
+    seed = unit_seed(settings.seed, model.id, layer, "selection")
+    count = int(census.loc[census["layer"] == layer, "channels"].iloc[0])
+    return resolve_channels(getattr(settings, section).channels, count, seed, where)
 
 
 def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
@@ -182,44 +176,23 @@ def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame)
     return resolve_layers(settings.kernels.layers, convolutions, "kernels", model.id)
 
 
-def _parts(count: int, size: int) -> list[dict]:
-    """First and last number of each `size` of `count` photographs."""
-    parts = [range(first, min(first + size, count)) for first in range(0, count, size)]
-    return [{"first": part[0], "last": part[-1], "units": len(part)} for part in parts]
-
-
-def _unit_rows(
-    settings: Settings, model: ModelSource, census: pd.DataFrame, section: str, *, pictures_per_unit: int
-) -> list[dict]:
-    options = getattr(settings, section)
-    rows = []
-    if not pictures_per_unit:
-        return rows
-    table = census.set_index("layer")
-    for layer in resolve_layers(layers_of(settings, section), census, section, model.id):
-        where = f"{section}: channels of {layer!r} of model {model.id!r}"
-        seed = unit_seed(settings.seed, model.id, layer, "selection")
-        channels = resolve_channels(options.channels, int(table.at[layer, "channels"]), seed, where)
-        for start in range(0, len(channels), options.units_per_shard):
-            part = channels[start : start + options.units_per_shard]
-            units = len(part) * pictures_per_unit
-            row = _row(section, model.key, layer, first=part[0], last=part[-1], units=units)
-            work = _work(units * _steps(options), float(table.at[layer, "flops"]))
-            rows.append(row | {"channels": format_channels(part)} | work)
-    return rows
-
-
-def _row(technique: str, model: str, layer: str, *, first: int = 0, last: int = 0, units: int = 0) -> dict:
+def _row(
+    technique: str, model: str, layer: str, part: Sequence[int] = (), load: Load = NO_LOAD, speed: Speed = UNMEASURED
+) -> dict:
+    passes = len(part) * load.passes
     return {
         "technique": technique,
         "model": model,
         "layer": layer,
-        "first": first,
-        "last": last,
+        "first": part[0] if part else 0,
+        "last": part[-1] if part else 0,
         "channels": "",
-        "units": units,
-        "passes": units,
-        "gflop": 0.0,
+        "units": len(part),
+        "passes": round(passes),
+        "gflop": round(passes * load.one.gflop, 3),
+        "mcells": round(passes * load.one.mcells, 3),
+        "mb": round(len(part) * load.bytes / MB, 1),
+        **asked_of_scheduler(load, len(part), speed),
     }
 
 

@@ -18,6 +18,8 @@ IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none
 CLASSES = kinds.targets("a list of class numbers and class names")
 SOME_CLASSES = kinds.targets("a list of class numbers and class names, or []", allow_none=True)
 PROBABILITY = kinds.share()
+# Null: as many as make a job of `job_minutes`.
+BY_COST = kinds.or_null(kinds.whole(1))
 SHARE_OR_PX = kinds.number_above(0, allow_equal=False)
 SOME_LAYERS = kinds.texts("a list of layer names and globs such as conv_stem, or []", allow_none=True)
 
@@ -76,7 +78,7 @@ class ChannelsSettings:
 
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
-    units_per_shard: int = setting(kinds.whole(1), 16)
+    units_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
 
 
@@ -88,7 +90,7 @@ class DreamsSettings:
     channels: Channels = dataclasses.field(default=Channels("first", 4), metadata={"kind": kinds.CHANNELS})
     images: tuple[str, ...] = setting(IMAGES, ("first:3",))
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    units_per_shard: int = setting(kinds.whole(1), 8)
+    units_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut-dream"))
 
 
@@ -99,7 +101,7 @@ class LayerDreamsSettings:
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     images: tuple[str, ...] = setting(IMAGES, ())
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    images_per_shard: int = setting(kinds.whole(1), 8)
+    images_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("octave-layer"))
 
 
@@ -112,7 +114,7 @@ class AccentuationSettings:
     images: tuple[str, ...] = setting(IMAGES, ())
     near: str | None = setting(kinds.or_null(kinds.TEXT), None)
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    units_per_shard: int = setting(kinds.whole(1), 8)
+    units_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("accentuation"))
 
 
@@ -123,7 +125,7 @@ class CaricatureSettings:
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     images: tuple[str, ...] = setting(IMAGES, ())
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    images_per_shard: int = setting(kinds.whole(1), 8)
+    images_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("caricature"))
 
 
@@ -136,7 +138,7 @@ class ClassesSettings:
     l1_strength: float = setting(kinds.number_above(0, allow_equal=False), 1e-4)
     l2_strength: float = setting(kinds.number_above(0, allow_equal=False), 1e-4)
     min_prob: float | None = setting(kinds.or_null(PROBABILITY), None)
-    classes_per_shard: int = setting(kinds.whole(1), 4)
+    classes_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("class"))
 
 
@@ -147,7 +149,7 @@ class SaliencySettings:
     methods: tuple[str, ...] = setting(kinds.words_among(*SALIENCY_METHODS), CHEAP_METHODS)
     targets: tuple[str | int, ...] = setting(kinds.TARGETS, ("predicted",))
     top: int = setting(kinds.whole(1, 5), 1)
-    images_per_shard: int = setting(kinds.whole(1), 32)
+    images_per_shard: int | None = setting(BY_COST, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +161,7 @@ class PatchesSettings:
     stride: float = setting(SHARE_OR_PX, 0.1)
     top: int = setting(kinds.whole(1), 5)
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
-    images_per_shard: int = setting(kinds.whole(1), 8)
+    images_per_shard: int | None = setting(BY_COST, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,7 +182,7 @@ class FoolingSettings:
     learning_rate: float = setting(kinds.number_above(0, allow_equal=False), 0.5)
     step_size: int = setting(kinds.whole(1), 100)
     gamma: float = setting(kinds.number_above(0, allow_equal=False), 0.8)
-    images_per_shard: int = setting(kinds.whole(1), 8)
+    images_per_shard: int | None = setting(BY_COST, None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +198,7 @@ class InversionSettings:
     step_size: int = setting(kinds.whole(1), 50)
     gamma: float = setting(kinds.number_above(0, allow_equal=False), 0.6)
     total_variation: float = setting(kinds.number_above(0, allow_equal=True), 0.3)
-    images_per_shard: int = setting(kinds.whole(1), 8)
+    images_per_shard: int | None = setting(BY_COST, None)
 
 
 @dataclasses.dataclass(frozen=True)

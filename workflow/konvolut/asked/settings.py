@@ -6,9 +6,11 @@ Every default stands there once; config/README.md explains the keys and workflow
 
 import dataclasses
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from konvolut.asked import kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
@@ -83,6 +85,7 @@ class Settings:
     layers: tuple[str, ...] = setting(kinds.LAYERS, ("auto",))
     seed: int = setting(kinds.whole(0, LARGEST_SEED), 0)
     device: str = setting(kinds.choice("auto", "cpu", "cuda", "mps"), "auto")
+    job_minutes: float = setting(kinds.number_above(0, allow_equal=False), 15.0)
     inspect: InspectSettings = dataclasses.field(default_factory=InspectSettings)
     activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
     examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
@@ -118,6 +121,20 @@ def load(config: Mapping, base: Path) -> Settings:
         images=sheets.read_images(Path(base), settings.images),
     )
     return _check_across(settings)
+
+
+def load_files(paths: Sequence[Path]) -> Settings:
+    """The settings that configuration files mean, each laid over the ones before, as Snakemake does it."""
+    merged: dict = {}
+    for path in paths:
+        try:
+            laid = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise UserError(f"the configuration {path} cannot be read ({error.strerror})") from error
+        for key, value in laid.items():
+            both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+            merged[key] = {**merged[key], **value} if both else value
+    return load(merged, Path())
 
 
 def check_images(settings: Settings) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """Answers Snakemake's questions from the settings and the plan: which files, which parameters. No torch here."""
 
+import dataclasses
 import functools
 import sys
 from collections.abc import Callable, Mapping
@@ -7,8 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from konvolut import folder, lease
 from konvolut.asked import plan, settings, shards, survey
+from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.errors import UserError
+from konvolut.results import part
 
 SHARDS = {
     "activations": shards.ActivationsShard,
@@ -59,7 +63,34 @@ class Sweep:
         self.settings, self.planned = wanted, planned
         self.model = {model.key: model for model in wanted.models}
         self.settings_json = shards.to_json(wanted)
-        self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and Path("/dev/nvidia0").exists()))
+        self.gpus = len(lease.devices())
+        self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and self.gpus > 0))
+        self._lock: int | None = None
+
+    def begin(self) -> None:
+        """Before the first job: take the folder, or say in one sentence why it cannot be had and end with status 1."""
+        inputs = [photograph.path for photograph in self.settings.images]
+        inputs += [model.weights_path for model in self.settings.models if model.weights_path]
+        try:
+            self._lock = folder.begin(RESULTS, map(Path, inputs))
+        except UserError as error:
+            print(f"konvolut: {error}", file=sys.stderr)
+            sys.exit(1)
+
+    def end(self, *, is_finished: bool) -> None:
+        """After the last job: what only an unfinished run needs goes; how to go on, where there is more to do."""
+        if not is_finished:
+            print(
+                "konvolut: the run ended before everything was done; what is finished is kept, down to the last batch,"
+                " and the same command goes on from there",
+                file=sys.stderr,
+            )
+        if PLAN.exists():
+            part.tidy(RESULTS, planned_files(plan.read_plan(PLAN)))
+
+    def architecture_json(self, wildcards) -> str:
+        """A parameter function: which network a model is, whatever its weights, as JSON."""
+        return shards.to_json(dataclasses.replace(self.model[wildcards.model], weights="", folder=""))
 
     def model_json(self, wildcards) -> str:
         """A parameter function: what a model is, as JSON."""
@@ -114,6 +145,20 @@ class Sweep:
         """A parameter function: the shard as JSON."""
         return functools.partial(self._told, technique)
 
+    def mem_mb(self, technique: str) -> Callable:
+        """A resource function: megabytes for a shard, more at each attempt."""
+        return lambda wildcards, attempt: attempt * self._asked(technique, wildcards)["mem_mb"]
+
+    def runtime(self, technique: str) -> Callable:
+        """A resource function: minutes for a shard, more at each attempt."""
+        return lambda wildcards, attempt: attempt * self._asked(technique, wildcards)["runtime"]
+
+    def _asked(self, technique: str, wildcards) -> dict:
+        """What the plan grants a shard; for one that somebody names by hand, what the first of its kind gets."""
+        rows = _cached(_by_shard, self.planned().plan)
+        names = (getattr(wildcards, name, "") for name in ("model", "layer", "first", "last"))
+        return rows.get((technique, *names)) or rows[technique]
+
     def _told(self, technique: str, wildcards) -> str:
         section, kind = getattr(self.settings, technique), SHARDS[technique]
         facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
@@ -167,6 +212,15 @@ def _cached(read: Callable[[Path], pd.DataFrame], path: str) -> pd.DataFrame:
     return _read_once(read, Path(path), Path(path).stat().st_mtime_ns)
 
 
-@functools.lru_cache(maxsize=4)
+def _by_shard(path: Path) -> dict:
+    """Rows of the plan by technique, model, layer, first and last (as wildcards), and the first of each technique."""
+    found = {}
+    for row in plan.read_plan(path).to_dict("records"):
+        found.setdefault(row["technique"], row)
+        found[row["technique"], row["model"], row["layer"], str(row["first"]), str(row["last"])] = row
+    return found
+
+
+@functools.lru_cache(maxsize=8)
 def _read_once(read: Callable[[Path], pd.DataFrame], path: Path, _mtime_ns: int) -> pd.DataFrame:
     return read(path)

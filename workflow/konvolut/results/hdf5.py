@@ -51,6 +51,18 @@ def open_file(path: Path) -> Iterator[h5py.File]:
         yield file
 
 
+def read_everything(path: Path) -> None:
+    """Read every number of a file, so that the checksum of each chunk is held against it; raises OSError."""
+
+
+    def read(_, item: h5py.Dataset | h5py.Group) -> None:
+        if isinstance(item, h5py.Dataset):
+            item[()]
+
+    with open_file(path) as file:
+        file.visititems(read)
+
+
 def put(group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None) -> None:
     """Add an array, compressed and checksummed where it has more than one number."""
     values = np.asarray(values)

@@ -10,7 +10,6 @@ A unit counts as finished where all that could change it is the same: the passpo
 Batches of any other passport are stale and deleted.
 """
 
-import contextlib
 import json
 import os
 import re
@@ -61,7 +60,7 @@ class Part:
         self.units: dict[Unit, object] = {}
         for path in (*self._batches(), *neighbours(self.output)):
             self._take(path)
-        progress(len(self.wanted) - len(self.missing()), len(self.wanted))
+        getattr(progress, "begin", progress)(len(self.wanted) - len(self.missing()), len(self.wanted))
 
     def missing(self) -> list[Unit]:
         """The units that are still to be computed, in their order."""
@@ -71,10 +70,9 @@ class Part:
         """Remember a batch of finished units, also beyond the death of this job where others are still to come."""
         self.units |= batch
         left = len(self.missing())
-        if left:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        if left:  # the last batch is written with the others
             write_units(self.folder / f"{len(self.wanted) - left:06}.h5", self.kind, batch, self.passport)
-        self.progress(len(self.wanted) - left, len(self.wanted))
+            self.progress(len(self.wanted) - left, len(self.wanted))
 
     def climb(self, starts: Mapping[Unit, object], ascend: Callable[[list, Callable], object]) -> None:
         """Let `ascend(starts, keep)` make the pictures that are missing of `starts`."""
@@ -88,13 +86,18 @@ class Part:
             ascend([starts[unit] for unit in left], keep)
 
     def finish(self) -> None:
-        """Write the result; the batches give way to its second name."""
-        write_units(self.output, self.kind, {unit: self.units[unit] for unit in self.wanted}, self.passport)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for path in self.folder.iterdir():
+        """Write the result, first under its second name; then the batches go."""
+        whole, temporary = self.folder / WHOLE, self.output.with_name(self.output.name + ".tmp")
+        write_units(whole, self.kind, {unit: self.units[unit] for unit in self.wanted}, self.passport)
+        temporary.unlink(missing_ok=True)
+        try:
+            os.link(whole, temporary)
+        except OSError:  # not every file system has second names
+            os.replace(whole, temporary)
+        os.replace(temporary, self.output)
+        for path in self.folder.glob("[0-9]*.h5"):
             path.unlink()
-        with contextlib.suppress(OSError):  # not every file system has second names
-            os.link(self.output, self.folder / WHOLE)
+        self.progress(len(self.wanted), len(self.wanted))
 
     def _batches(self) -> list[Path]:
         """The files of this job's folder; what was left by the death of a writer goes."""
@@ -140,9 +143,9 @@ def neighbours(output: Path) -> list[Path]:
     return sorted(path for path in others if span and _meets(span, _span(path)))
 
 
-def tidy(results: Path, planned: Iterable[str]) -> None:
+def tidy(results: Path, planned: Iterable[Path]) -> None:
     """Delete the parts of what is finished, and of what no plan asks for any more."""
-    known = {Path(path) for path in planned}
+    known = set(planned)
     for technique in (*OPTIMISED, *NAMED):
         for folder in Path(results).glob(f"*/{technique}/**/*{SUFFIX}"):
             output = folder.with_suffix("")

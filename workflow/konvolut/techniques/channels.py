@@ -7,6 +7,7 @@ from pathlib import Path
 from konvolut import provenance
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import ChannelsShard, LayerSpec, layer_spec
+from konvolut.asked.sides import side_of
 from konvolut.asked.terms import layers_of
 from konvolut.network import memory, models
 from konvolut.network.shapes import takes
@@ -20,9 +21,6 @@ from konvolut.results.part import Part
 
 START = "noise"
 ATTEMPTS = 4
-# Sides are whole multiples of this and no smaller than the least (so that pictures stay worth looking at; jitter and
-# rotation of less than 64 px leave little). Found by looking at tf_efficientnet_lite0.
-SIDE_STEP_PX, LEAST_SIDE_PX = 32, 64
 # By which power of its size the rate of a smaller picture grows. A picture of half the side has a quarter of the waves,
 # each twice as strong: where all meet in one place they reach half the contrast, so that 1 makes up for it. A bit more
 # was found by trial on tf_efficientnet_lite0: of 32 units of its first two layers, two thirds stayed below their best
@@ -81,10 +79,7 @@ def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:
 
 def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
     """The side of a square picture: less for layers that see little, the model's own where it takes no other."""
-    side = recipe.size_px
-    if recipe.fields:
-        wanted = -(-recipe.fields * layer.receptive_field_px // SIDE_STEP_PX) * SIDE_STEP_PX
-        side = int(min(recipe.size_px, max(LEAST_SIDE_PX, wanted)))
+    side = side_of(recipe, layer.receptive_field_px)
     return side if takes(network, layer, (side, side)) else network.data.input_size[1]
 
 

@@ -1,0 +1,10 @@
+"""Entry point of the rule `plan_report`: what a sweep will take, printed and written."""
+
+from konvolut import job
+
+with job.logged(snakemake.log[0], "plan_report"):
+    from konvolut.asked import report
+
+    report.write_report(
+        snakemake.params.settings, snakemake.input.layers, snakemake.input.calibration, snakemake.output[0]
+    )

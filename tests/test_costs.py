@@ -1,0 +1,131 @@
+"""What work costs: passes by counting, FLOPs by the census, cuts that hold, and a report that adds up."""
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+from konvolut.asked import costs, cuts, loads, outputs, plan, report, settings
+from konvolut.asked.costs import Pass, Speed
+from konvolut.asked.cuts import Load
+from konvolut.asked.recipes import named
+
+ROOT = Path(__file__).parents[1]
+SEES_ALL = Pass(2.0, 10.0, 224, 500)
+SEES_LITTLE = Pass(0.1, 1.0, 224, 11)
+SPEED = Speed("cpu", 0.01, 0.002, 5.0)
+
+
+def census():
+    rows = [
+        ("stem", 8, 4, 4, 4, 1e9, ""),
+        ("block.conv", 16, 2, 2, 8, 3e9, ""),
+        ("block", 16, 2, 2, 8, 3e9, ""),
+        ("head", 10, 0, 0, 16, 4e9, ""),
+    ]
+    columns = ["layer", "channels", "height", "width", "stride", "flops", "refused"]
+    return pd.DataFrame(rows, columns=columns).assign(receptive_field_px=[3, 7, 7, 16], auto=True, same_as="")
+
+
+def test_a_pass_counts_the_cells_of_modules_without_children_up_to_the_layer():
+    found = costs.passes_of(census())
+    assert found["stem"] == Pass(2.0, 8 * 16 / 1e6, 16, 3)
+    assert found["block"].mcells == found["block.conv"].mcells == pytest.approx((8 * 16 + 16 * 4) / 1e6)
+    assert found[""] == Pass(8.0, found["head"].mcells, 16, 16)
+
+
+def pixels_seen(recipe, side):
+    """Pixels that a model sees on the way to one picture, step by step."""
+    return sum((recipe.coarse_px if step < recipe.coarse_steps else side) ** 2 for step in range(recipe.steps))
+
+
+@pytest.mark.parametrize("name", ["konvolut", "lucid", "lab"])
+def test_passes_are_the_pixels_that_the_model_sees_in_inputs_of_its_own_size(name):
+    recipe = named(name)
+    assert costs.channel_passes(recipe, SEES_ALL) == pytest.approx(pixels_seen(recipe, 224) / 224**2)
+
+
+def test_layers_that_see_little_cost_less():
+    recipe = named("konvolut")
+    assert costs.channel_passes(recipe, SEES_LITTLE) == pytest.approx(recipe.steps * (64 / 224) ** 2)
+
+
+def test_variants_crops_and_octaves_count():
+    assert costs.channel_passes(named("diversity"), SEES_ALL) == 4 * 128
+    assert costs.channel_passes(named("maco"), SEES_ALL) == 256 * 32
+    two = dataclasses.replace(named("lab-dream"), octaves=2, octave_scale=2.0)
+    one = costs.dream_passes(named("lab-dream"), 224, SEES_ALL)
+    assert costs.dream_passes(two, 224, SEES_ALL) == pytest.approx(one * 1.25)
+
+
+def test_the_squares_of_a_photograph_are_counted():
+    side, step, height, width = 40, 10, 100, 133
+    squares = len(range(0, height - side + 1, step)) * len(range(0, width - side + 1, step))
+    assert costs.patch_passes(0.4, 0.1) == squares * costs.FORWARD
+
+
+def test_the_calibration_survives_its_file(tmp_path):
+    costs.write_speed(SPEED, tmp_path / "calibration.tsv")
+    assert costs.read_speed(tmp_path / "calibration.tsv") == SPEED
+
+
+@pytest.mark.parametrize(("minutes", "passes"), [(15, 100), (1, 3), (0.01, 500), (60, 0.001)])
+def test_cuts_hold_every_unit_once_in_order_and_no_job_is_longer_than_asked(minutes, passes):
+    load = Load(SEES_ALL, passes, 1.0)
+    parts = cuts.cut(range(1000), load, None, SPEED, minutes)
+    assert [unit for part in parts for unit in part] == list(range(1000))
+    longest = max(map(len, parts))
+    assert longest * load.seconds(SPEED) <= minutes * 60 or longest == 1
+    assert longest - min(map(len, parts)) <= len(parts), "about equally long"
+    assert len(parts) == 1 or 2 * longest * load.seconds(SPEED) >= minutes * 60 or longest == cuts.MOST_UNITS
+
+
+def test_a_number_of_units_that_is_asked_for_is_kept():
+    parts = cuts.cut(range(10), Load(SEES_ALL, 1e9, 1.0), 4, SPEED, 1)
+    assert list(map(len, parts)) == [4, 4, 2]
+
+
+def test_a_job_asks_for_three_times_its_minutes_and_more_memory_for_more_pictures():
+    long = cuts.asked_of_scheduler(Load(SEES_ALL, 500, 1e6, 8), 100, SPEED)
+    assert long["runtime"] == pytest.approx(3 * 100 * 500 * (2 * 0.01 + 10 * 0.002) / 60, rel=0.02)
+    short = cuts.asked_of_scheduler(Load(SEES_ALL, 1, 1e6, 8), 1, SPEED)
+    assert short["runtime"] == cuts.LEAST_RUNTIME_MIN
+    assert long["mem_mb"] - short["mem_mb"] == pytest.approx(cuts.COPIES * 99, abs=100)
+
+
+@pytest.fixture
+def planned(tmp_path):
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    wanted = settings.load(config, ROOT)
+    census().to_csv(tmp_path / "layers.csv", index=False)
+    return plan.make_plan(wanted, {wanted.models[0].key: tmp_path / "layers.csv"}, SPEED)
+
+
+def test_the_report_adds_up(planned):
+    table = report.summarise(planned, SPEED)
+    each, techniques = table[table["model"] != "all"], table[(table["model"] == "all") & (table["technique"] != "all")]
+    everything = table.iloc[-1]
+    for column in ("units", "passes", "jobs", "files"):
+        assert each[column].sum() == techniques[column].sum() == everything[column]
+    jobs = planned[~planned["technique"].isin(report.LEFT_OUT)]
+    assert everything["jobs"] == len(jobs)
+    seconds = jobs["gflop"] * SPEED.per_gflop + jobs["mcells"] * SPEED.per_mcell + SPEED.start
+    assert everything["hours"] == pytest.approx(seconds.sum() / 3600, abs=1e-3)
+    said = report.in_words(table, SPEED)
+    assert f"{everything['units']:,} pictures and photographs in {everything['jobs']:,} jobs" in said
+    assert "core hours (on cpu" in said
+
+
+def test_the_files_of_a_plan_are_those_of_the_rules(planned):
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    for technique, pattern in outputs.PATTERNS.items():
+        assert f'"results/{pattern}"' in rules, technique
+    assert set(planned["technique"]) <= set(outputs.PATTERNS)
+    assert outputs.planned_files(planned[planned["technique"] == "channels"])[0].parent.name == "stem"
+
+
+def test_no_technique_is_without_a_cost(planned):
+    assert (planned[~planned["technique"].isin(report.LEFT_OUT)]["gflop"] > 0).all()
+    assert loads.of_channel(settings.load({}, ROOT), "channels", SEES_ALL).passes > 0

@@ -1,0 +1,70 @@
+"""Whatever ends a run, the same command goes on: nothing is lost, nothing is made twice, and a sentence says so."""
+
+import os
+import random
+import signal
+import time
+
+import pytest
+
+import kills
+from tiny_sweep import LITTLE, contents, write_sweep
+
+SEED = 7
+KILLS = 3
+# Little but ascents, in many small batches.
+SMALL = LITTLE | {
+    "layers": ["conv_stem", "blocks.1.0"],
+    "channels": {"channels": "first:12", "steps": 64, "keep_every": 0, "size_px": 96, "units_per_batch": 2},
+    "dreams": {"images": []},
+    "inversion": {"images": ["coffee", "rocket"], "layers": ["blocks.1.0"], "steps": 40},
+}
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory):
+    """What an undisturbed run leaves, and how long it took."""
+    folder = tmp_path_factory.mktemp("quiet")
+    write_sweep(folder, SMALL)
+    started = time.monotonic()
+    made, total = kills.run_with_kills(folder, [])
+    assert made == total > 0
+    return contents(folder), time.monotonic() - started
+
+
+def test_after_kills_at_random_moments_the_results_are_the_same_and_no_unit_was_made_twice(quiet, tmp_path):
+    expected, seconds = quiet
+    moments = [random.Random(SEED + number).uniform(0.2, 0.8) * seconds for number in range(KILLS)]
+    write_sweep(tmp_path, SMALL)
+    made, total = kills.run_with_kills(tmp_path, moments)
+    assert contents(tmp_path) == expected
+    assert made <= total
+    assert not list(tmp_path.glob("results/*/*/**/*.part"))
+
+
+ENDINGS = {
+    "SIGTERM": [signal.SIGTERM],
+    "SIGINT twice": [signal.SIGINT, signal.SIGINT],
+}
+
+
+@pytest.mark.parametrize("signals", ENDINGS.values(), ids=ENDINGS)
+def test_a_run_that_is_told_to_end_says_how_to_go_on(tmp_path, signals):
+    write_sweep(tmp_path, SMALL)
+    run = kills.start(tmp_path)
+    wait_for_a_part(tmp_path)
+    for number in signals:
+        os.kill(run.pid, number)
+        time.sleep(0.5)
+    assert run.wait(60) != 0
+    said = (tmp_path / "said.txt").read_text()
+    assert "the same command goes on" in said
+    assert "Traceback" not in said
+
+
+def wait_for_a_part(folder):
+    for _ in range(1200):
+        if list(folder.glob("results/*/channels/*/*.part/*.h5")):
+            return
+        time.sleep(0.1)
+    raise AssertionError((folder / "said.txt").read_text())

@@ -1,0 +1,66 @@
+"""One run per folder: its lock, and what must hold before a run begins. No torch here.
+
+Snakemake's own lock outlives the death of its owner and asks for --unlock; a lock of the kernel's does not. So the
+profiles switch Snakemake's off (nolock).
+"""
+
+import errno
+import fcntl
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+from konvolut.errors import UserError
+
+LOCK = Path(".snakemake/konvolut.lock")
+# Two machines that share a file system agree on the time no better than this.
+CLOCK_SECONDS = 5.0
+SECONDS_PER_MINUTE = 60
+
+
+def begin(results: Path, inputs: Iterable[Path]) -> int:
+    """Refuse what cannot end well with a UserError; returns the folder's lock, which ends with this process."""
+    _check_writable(results)
+    lock = _lock(LOCK)
+    _check_clock([*results.glob("*.tsv"), *results.glob("*/layers.csv"), *results.glob("*/model.json"), *inputs])
+    return lock
+
+
+def _lock(path: Path) -> int:
+    path.parent.mkdir(exist_ok=True)
+    lock = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.read(lock, 100).decode(errors="replace").strip()
+        raise UserError(
+            f"another run is at work in {Path.cwd()} ({owner}); wait for its end, or give this one a folder of its own"
+            " with --directory"
+        ) from error
+    os.truncate(lock, 0)
+    os.write(lock, f"process {os.getpid()} on {os.uname().nodename}".encode())
+    return lock
+
+
+def _check_writable(results: Path) -> None:
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe = results / f".writable-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        why = "is on a full disk" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror})"
+        raise UserError(f"the folder {results.resolve()} {why}: nothing was started") from error
+
+
+def _check_clock(paths: Iterable[Path]) -> None:
+    """Files of the future would be newer than all that is made of them, which would be made again and again."""
+    now = time.time()
+    for path in paths:
+        if path.exists() and path.stat().st_mtime > now + CLOCK_SECONDS:
+            ahead = (path.stat().st_mtime - now) / SECONDS_PER_MINUTE
+            raise UserError(
+                f"{path} is from the future, {ahead:.0f} minutes ahead of this machine's clock: set the clock right, or"
+                f" touch the file if it is right already"
+            )

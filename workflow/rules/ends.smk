@@ -1,0 +1,21 @@
+"""
+How a run begins and ends: the GPUs of this machine, the folder's lock before the first job, tidying after the last one.
+"""
+
+if "gpu" not in workflow.global_resources:  # as many jobs with a GPU at a time as there are GPUs
+    workflow.register_resource("gpu", sweep.gpus)
+
+
+onstart:
+    if workflow.is_main_process:
+        sweep.begin()
+
+
+onsuccess:
+    if workflow.is_main_process:
+        sweep.end(is_finished=True)
+
+
+onerror:
+    if workflow.is_main_process:
+        sweep.end(is_finished=False)
