@@ -35,6 +35,7 @@ ROWS = [
     {"asked.kinds", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},
+    {"results.layout"},
     {"results.hdf5"},
     {"results.activation_files", "results.evidence_files"},
     {"asked.sheets", "results.store"},

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from konvolut.errors import UserError
-from konvolut.results import activation_files, store
+from konvolut.results import activation_files, layout, store
 
 
 @pytest.fixture
@@ -195,3 +195,41 @@ def test_named_objects_come_back_as_they_were_numbers_and_texts_alike(tmp_path, 
     assert found.keys() == written.keys()
     for name in written:
         assert_same(written[name], found[name])
+
+
+def test_every_dataset_explains_itself_in_the_words_of_the_drawing(tmp_path, rng):
+    store.write_activations(tmp_path / "a.h5", activations(rng), {}, "gzip")
+    with h5py.File(tmp_path / "a.h5") as file:
+        cell, maps = file["layers/blocks.2.1/cell"].attrs, file["layers/blocks.2.1/maps"].attrs
+        assert (cell["description"], cell["units"]) == (
+            "row and column of the (first) maximum",
+            "cells of the feature map",
+        )
+        assert maps["units"] == "activation, as the layer puts it out"
+        assert file["image"].attrs["description"] == "keys of the photographs, in the order of the image sheet"
+
+
+def test_no_dataset_of_any_kind_is_left_without_a_word(tmp_path):
+    from synthetic_results import small_results
+
+    def explained(place, item):
+        if isinstance(item, h5py.Dataset):
+            assert item.attrs["description"].strip(), place
+            assert item.attrs["units"].strip(), place
+            places.append(place)
+
+    places: list[str] = []
+    for result in small_results(tmp_path):
+        for path in result.folder.rglob("*.h5"):
+            with h5py.File(path) as file:
+                file.visititems(explained)
+    assert len(places) > 100
+
+
+def test_the_drawing_describes_what_lies_at_the_top_and_what_lies_in_a_layer():
+    assert layout.attributes("examples", "image")["description"].startswith("keys of the photographs")
+    assert layout.attributes("examples", "layers/a/image")["description"] == "rows of /image, best first"
+    assert layout.attributes("activations", "layers/a/evidence/sketch/code")["description"].startswith(
+        "see sketches.py"
+    )
+    assert layout.attributes("channels", "pictures/noise/curve")["description"].startswith("the objective before")

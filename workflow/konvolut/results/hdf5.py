@@ -12,6 +12,7 @@ import hdf5plugin
 import numpy as np
 
 from konvolut.errors import UserError
+from konvolut.results import layout
 
 FORMAT = "konvolut/1"
 TEXT = h5py.string_dtype("utf-8")
@@ -30,9 +31,15 @@ def new_file(path: Path, kind: str, passport: dict) -> Iterator[h5py.File]:
             file.attrs["kind"] = kind
             file.attrs["passport"] = json.dumps(passport, sort_keys=True, ensure_ascii=False)
             yield file
+            file.visititems(lambda place, item: _explain(item, kind, place))
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _explain(item, kind: str, place: str) -> None:
+    if isinstance(item, h5py.Dataset):
+        item.attrs.update(layout.attributes(kind, place))
 
 
 @contextlib.contextmanager

@@ -9,14 +9,14 @@ Files appear whole or not at all: they are written under a temporary name and re
     ├── crop                    (n, 4) float32 what the model saw of the upright photograph: left, top, right, bottom
     │                                          in 0..1 (below 0 or above 1 where it was padded)
     ├── predictions/class       (n, 5) int32   the five likeliest classes
-    ├── predictions/probability (n, 5) float32
-    ├── predictions/name        (n, 5) str
+    ├── predictions/probability (n, 5) float32 their probabilities
+    ├── predictions/name        (n, 5) str     their names
     ├── maps_of                 (m,) str       keys of the photographs whose whole maps are kept
     ├── problem                 (p,) str       sentences on the photographs that were left out
     └── layers/{layer}/         a layer's name is used verbatim
-        ├── maps                (m, C, H, W) float16 | float32, one chunk = some channels of a few photographs
+        ├── maps                (m, C, H, W) float16 | float32  whole feature maps of the photographs in maps_of
         ├── max                 (n, C) float32 maximum over H, W
-        ├── mean                (n, C) float32
+        ├── mean                (n, C) float32 mean over H, W
         ├── cell                (n, C, 2) int32 row and column of the (first) maximum
         └── evidence/           what the rule examples merges instead of reading all that stands above
             ├── best/           image (rows of this file), value, cell: (C, k), best first
@@ -128,15 +128,15 @@ Files appear whole or not at all: they are written under a temporary name and re
     ├── classes_are             str            "labels", "predictions" or "" (neither is known)
     └── layers/{layer}/
         ├── image               (C, k) int32   rows of /image, best first
-        ├── value               (C, k) float32
-        ├── cell                (C, k, 2) int32
+        ├── value               (C, k) float32 their maxima
+        ├── cell                (C, k, 2) int32        row and column of the maximum in the feature map
         ├── box                 (C, k, 4) float32  receptive field of the cell in the whole photograph as it is seen
         │                                          upright: left, top, right, bottom in 0..1, clipped to the photograph
         ├── mean, std, max      (C,) float32   of the unit's maxima over the photographs
         ├── active              (C,) float32   share of photographs with a maximum > 0
         ├── histogram           (C, 24) int32  of the unit's maxima; exact up to 256 different maxima, else a maximum
         │                                      may stand in a neighbouring bin
-        ├── edges               (C, 25) float32
+        ├── edges               (C, 25) float32        of the histogram's bins
         ├── quantiles           (C, 7) float32 below which .01, .1, .25, .5, .75, .9, .99 of the maxima lie
         ├── dead                (C,) bool      the maximum is the same on every photograph
         ├── selectivity         (C,) float32   0: all photographs excite it alike, 1: one alone (lifetime sparseness of
