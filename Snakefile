@@ -29,9 +29,9 @@ rule all:
     default_target: True
     input:
         "results/atlas/index.html",
-        "results/atlas/images",
         sweep.shards("atlas", "results/atlas/{model}/{layer}"),
         sweep.shards("kernels", "results/{model}/kernels.h5"),
+        collect("results/{model}/units.csv", model=sweep.model),
         sweep.shards(BY_LAYER, "results/{model}/{technique}/{layer}/{first}-{last}.h5"),
         sweep.shards(BY_MODEL, "results/{model}/{technique}/{first}-{last}.h5"),
     localrule: True

@@ -26,7 +26,7 @@ OWNERS = {
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
 WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "pictures.images"]
-WITHOUT_TORCH += ["techniques.examples", "techniques.evidence"]
+WITHOUT_TORCH += [f"techniques.{name}" for name in ("examples", "evidence", "table", "alike")]
 
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [

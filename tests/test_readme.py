@@ -1,13 +1,19 @@
 """The README tells the truth: its commands run, its tree is the tree, its numbers are filled in."""
 
 import importlib.util
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from konvolut.pictures import images
+from konvolut.results import store
+from konvolut.techniques import table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -72,3 +78,28 @@ def test_the_three_lists_of_packages_agree():
     assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", line) for line in pinned)
     assert "-r ../../requirements.txt" in (ROOT / "workflow/envs/konvolut.yaml").read_text()
     assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text()
+
+
+def test_the_example_reads_activations_and_plots_them(tmp_path):
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed: the README's plot was not drawn")
+    code = re.search(r"```python\n(.*?)```", README, re.DOTALL)[1]
+    keys, count = [f"photo {number}" for number in range(12)], 12
+    maps = np.random.default_rng(0).random((count, 9, 6, 6)).astype(np.float16)
+    pooled = maps.max((2, 3)).astype(np.float32)
+    layer = store.LayerActivations(maps, pooled, pooled, np.zeros((count, 9, 2), np.int32))
+    blank = np.zeros((count, 4), np.float32)
+    content = store.Activations(keys, keys, blank, blank, blank, [["x"] * 4] * count, {"blocks.4": layer}, keys)
+    store.write_activations(tmp_path / "results/lite0/activations/0-11.h5", content, {}, "blosc-lz4")
+    environment = os.environ | {"MPLBACKEND": "Agg"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert images.read(tmp_path / "unit.png").std() > 10
+
+
+def test_the_columns_of_the_table_of_units_are_explained():
+    text = (ROOT / "results" / "README.md").read_text().split("## units.csv")[1]
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    explained = {name.strip("`"): meaning for names, meaning in rows for name in names.split(", ")}
+    assert explained == table.COLUMNS

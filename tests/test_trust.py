@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from konvolut.asked import shards
@@ -10,7 +11,7 @@ from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.network import census, models, photographs
 from konvolut.pictures import images
 from konvolut.results import contents, store
-from konvolut.techniques import activations, alike, examples, trust
+from konvolut.techniques import activations, alike, examples, table, trust
 
 SOURCES = {name: ModelSource(name, name, "test_resnet", f"random:{seed}") for seed, name in enumerate(("one", "two"))}
 LAYERS = ("layer1", "layer2", "layer3")
@@ -52,8 +53,9 @@ def judged(folder):
     network = models.build(SOURCES["one"])
     seen = [photographs.look(network, SimpleNamespace(path=folder / f"{key[1:]}.png")).picture for key in best]
     blank = np.zeros((4, 0), np.float32)
+    reached = np.arange(16, dtype=np.float32).reshape(4, 4)
     pictures = contents.Pictures(
-        channels, np.stack(seen), np.zeros(0, np.int32), np.zeros((4, 0, 1, 1, 3), np.uint8), blank, blank, channels
+        channels, np.stack(seen), np.zeros(0, np.int32), np.zeros((4, 0, 1, 1, 3), np.uint8), blank, reached, channels
     )
     path = folder / "channels" / "layer3" / "0-9.h5"
     store.write_pictures(path, "channels", {"noise": pictures}, {})
@@ -115,3 +117,33 @@ def test_a_picture_like_the_best_scores_1_and_one_like_anybody_0():
     assert trust.agreement(theme + rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(1, abs=0.15)
     assert trust.agreement(rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(0, abs=0.15)
     assert np.isnan(trust.agreement(theme, rng.normal(0, 1, (9, 400)), others)[0])
+
+
+def test_the_table_has_a_row_per_unit_with_what_the_files_say(folder, judged):
+    home = folder / "one"
+    pictures = [folder / "channels" / "layer3" / "0-9.h5"]
+    found = (home / "layers.csv", home / "examples.h5", home / "alike.h5", folder / "trust.h5")
+    table.write(*found, pictures, folder / "units.csv")
+    rows = pd.read_csv(folder / "units.csv", keep_default_na=False)
+    assert list(rows.columns) == list(table.COLUMNS)
+    stored = store.read_examples(home / "examples.h5")
+    assert rows["layer"].unique().tolist() == list(LAYERS)
+    for layer in LAYERS:
+        own = rows[rows["layer"] == layer]
+        values = pooled(folder, "one", layer)
+        assert own["channel"].tolist() == list(range(values.shape[1]))
+        assert np.allclose(own["max"], values.max(0), rtol=1e-5)
+        assert np.allclose(own["q50"], np.quantile(values, 0.5, axis=0, method="inverted_cdf"), rtol=1e-5)
+        assert own["best"].tolist() == [stored.image[row] for row in stored.layers[layer].image[:, 0]]
+        assert set(own["photographs"]) == {COUNT}
+    top = rows[rows["layer"] == "layer3"].set_index("channel")
+    places, alikes = store.read_alike(home / "alike.h5", "layer3")
+    twins = alikes["two"].place[:, 0]
+    assert (top["twin"][twins < 0] == "").all()
+    for channel in np.flatnonzero(twins >= 0):
+        model, layer = list(places)[twins[channel]]
+        assert top.loc[channel, "twin"] == f"{model} {layer}:{alikes['two'].unit[channel, 0]}"
+    assert (top["picture_twins"] != "").sum() == len(judged[0].channel)
+    assert [float(top.loc[channel, "picture_max"]) for channel in judged[0].channel] == [1, 5, 9, 13]
+    table.write(*found[:2], None, None, [], folder / "plain.csv")
+    assert (pd.read_csv(folder / "plain.csv", keep_default_na=False)["twin"] == "").all()

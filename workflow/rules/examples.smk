@@ -1,7 +1,8 @@
 """
 INPUTS:  what the photographs say in each activations file, and the pooled statistics of all models
 OUTPUTS: per unit the photographs that excite it most, with the cell, its receptive field, and the unit's distribution;
-         the units that are most alike over the photographs: in its layer, in other layers, in other models
+         the units that are most alike over the photographs: in its layer, in other layers, in other models;
+         a table of all units with all their numbers
 """
 
 
@@ -45,3 +46,26 @@ rule alike:
         code=code_digest("techniques.alike"),
     script:
         "../../scripts/alike.py"
+
+
+rule units:
+    input:
+        plan=ancient("results/plan.tsv"),
+        layers="results/{model}/layers.csv",
+        examples="results/{model}/examples.h5",
+        alike=sweep.shards("alike", "results/{model}/alike.h5"),
+        trust=sweep.shards("trust", "results/{model}/trust.h5"),
+        channels=sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
+    output:
+        "results/{model}/units.csv",
+    log:
+        "results/logs/units/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        code=code_digest("techniques.table"),
+    script:
+        "../../scripts/units.py"

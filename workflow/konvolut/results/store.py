@@ -151,6 +151,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from konvolut.results.activation_files import (
     layers_of,
     new_activations,
@@ -180,7 +182,7 @@ from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_field
 __all__ = [
     *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
     *("new_activations", "write_activations", "read_activations", "read_about", "read_evidence", "read_maps"),
-    *("read_pooled", "read_pooled_rows", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
+    *("read_pooled", "read_pooled_rows", "read_reached", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
     *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
 ]
 
@@ -199,6 +201,13 @@ def read_pictures(path: Path) -> dict[str, Pictures]:
     """Read what write_pictures wrote; raises UserError for a file that is none of ours."""
     with open_file(path) as file:
         return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
+
+
+def read_reached(path: Path, start: str) -> tuple[np.ndarray, np.ndarray]:
+    """Channels (n,) of a file of pictures and what these reached, (n, 4), without the pictures themselves."""
+    with open_file(path) as file:
+        group = file[f"pictures/{start}"]
+        return group["channel"][()], group["activation"][()]
 
 
 def write_priors(path: Path, priors: Priors, passport: dict) -> None:

@@ -1,0 +1,125 @@
+"""The table of a model's units: one CSV with a row per unit and all that is known of it. No torch here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from konvolut.asked.shards import read_census
+from konvolut.pictures import health
+from konvolut.results import store
+from konvolut.results.contents import Alike, Trust
+
+START = "noise"
+QUANTILES = ("q01", "q10", "q25", "q50", "q75", "q90", "q99")
+DIGITS = "%.6g"  # float32 holds no more
+# What each column means; results/README.md says it too.
+COLUMNS = {
+    "layer": "as `named_modules()` prints it",
+    "channel": "number in the layer",
+    "photographs": "over how many photographs the numbers below were taken",
+    **dict.fromkeys(("mean", "std", "max"), "of the unit's maxima over the photographs"),
+    **dict.fromkeys(QUANTILES, "values below which 1, 10, 25, 50, 75, 90, 99 % of the maxima lie"),
+    "active": "share of photographs with a maximum above 0",
+    "dead": "1 where the maximum is the same on every photograph",
+    "selectivity": "lifetime sparseness (Vinje and Gallant 2000) of the rectified maxima: 0 all photographs, 1 one",
+    **dict.fromkeys(("class", "class_share"), "most frequent class of its best photographs, and its share of them"),
+    **dict.fromkeys(("best", "best_value"), "the photograph that excites it most, and its maximum there"),
+    **dict.fromkeys(("inside", "inside_correlation"), "most alike unit of the layer, LAYER:CHANNEL"),
+    **dict.fromkeys(("across", "across_correlation"), "most alike unit of other layers, LAYER:CHANNEL"),
+    **dict.fromkeys(("twin", "twin_correlation"), "most alike unit of other models, MODEL LAYER:CHANNEL"),
+    **dict.fromkeys(("picture_max", "picture_held_out"), "maximum on its picture, clean and under held-out transforms"),
+    "picture_deviations": "the clean maximum in standard deviations above the mean over photographs",
+    "picture_path": "mean over the layers below of the way of the picture: 1 as its best photographs, 0 as any",
+    "picture_twins": "mean deviations of its twins on the picture",
+}
+
+
+def write(
+    census: Path, examples: Path, alike: Path | None, trust: Path | None, channels: Sequence[Path], output: Path
+) -> None:
+    """Write units.csv of a model, layers in the order of the network; what was not computed is empty."""
+    found = store.read_examples(examples)
+    judged = store.read_named(trust, Trust) if trust else {}
+    names = [name for name in read_census(Path(census))["layer"] if name in found.layers]
+    tables = []
+    for layer in names:
+        columns = _natural(found, layer) | (_alike(alike, layer) if alike else {})
+        columns |= _pictured(channels, layer, found.layers[layer], judged.get(layer))
+        tables.append(pd.DataFrame(columns).reindex(columns=list(COLUMNS)))
+    pd.concat(tables).to_csv(output, index=False, lineterminator="\n", float_format=DIGITS)
+
+
+def _natural(found: store.Examples, layer: str) -> dict[str, object]:
+    content = found.layers[layer]
+    units = range(len(content.mean))
+    numbers = {name: getattr(content, name) for name in ("mean", "std", "max", "active", "selectivity")}
+    classes = [found.classes[number] if number >= 0 else "" for number in content.class_index[:, 0]]
+    return {
+        "layer": layer,
+        "channel": units,
+        "photographs": found.photographs,
+        **numbers,
+        **dict(zip(QUANTILES, content.quantiles.T, strict=True)),
+        "dead": content.dead.astype(int),
+        "class": classes,
+        "class_share": np.where(content.class_index[:, 0] >= 0, content.class_share[:, 0], np.nan),
+        "best": [found.image[row] for row in content.image[:, 0]],
+        "best_value": content.value[:, 0],
+    }
+
+
+def _alike(path: Path, layer: str) -> dict[str, object]:
+    places, relations = store.read_alike(path, layer)
+    columns = {}
+    names = list(places)
+    for relation in ("inside", "across"):
+        if relation in relations:
+            columns |= _nearest(relation, relations[relation], [place for _, place in names])
+    twins = [found for relation, found in relations.items() if relation not in ("inside", "across")]
+    if twins:
+        columns |= _nearest("twin", _best_of(twins), [" ".join(name) for name in names])
+    return columns
+
+
+def _nearest(name: str, found: Alike, places: Sequence[str]) -> dict[str, object]:
+    if not found.place.shape[1]:
+        return {}
+    pairs = zip(found.place[:, 0], found.unit[:, 0], strict=True)
+    units = [f"{places[place]}:{unit}" if place >= 0 else "" for place, unit in pairs]
+    return {name: units, f"{name}_correlation": found.correlation[:, 0]}
+
+
+def _best_of(twins: Sequence[Alike]) -> Alike:
+    """The most alike unit over several models."""
+    correlation = np.stack([np.nan_to_num(one.correlation[:, 0], nan=-np.inf) for one in twins])
+    best = correlation.argmax(0)[None]
+    columns = {
+        name: np.take_along_axis(np.stack([getattr(one, name)[:, 0] for one in twins]), best, 0).T
+        for name in ("place", "unit", "correlation")
+    }
+    return Alike(**columns, chance=0.0)
+
+
+def _pictured(
+    paths: Sequence[Path], layer: str, natural: store.LayerExamples, trust: Trust | None
+) -> dict[str, np.ndarray]:
+    columns = {name: np.full(len(natural.mean), np.nan) for name in COLUMNS if name.startswith("picture")}
+    for path in paths:
+        if Path(path).parent.name == layer:
+            channel, activation = store.read_reached(path, START)
+            columns["picture_max"][channel], columns["picture_held_out"][channel] = activation[:, 1], activation[:, 3]
+    own = zip(columns["picture_max"], natural.mean, natural.std, strict=True)
+    columns["picture_deviations"] = np.array([health.deviations(*map(float, numbers)) for numbers in own])
+    if trust is not None:
+        columns["picture_path"][trust.channel] = _means(trust.path)
+        columns["picture_twins"][trust.channel] = _means(trust.twin_deviations)
+    return columns
+
+
+def _means(values: np.ndarray) -> np.ndarray:
+    """Means (n,) of rows without what is not a number."""
+    known = np.isfinite(values)
+    count = known.sum(1)
+    return np.divide(np.where(known, values, 0).sum(1), count, out=np.full(len(values), np.nan), where=count > 0)
