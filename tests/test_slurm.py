@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -25,7 +26,7 @@ MOST_SECONDS = 280
 # Small, but each ascent long enough to be interrupted.
 SWEEP = LITTLE | {
     "layers": ["conv_stem", "blocks.1.0"],
-    "channels": {"channels": "first:10", "steps": 96, "keep_every": 0, "size_px": 96, "units_per_batch": 1},
+    "channels": {"channels": "first:10", "steps": 192, "keep_every": 0, "size_px": 96, "units_per_batch": 1},
     "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4},
     "inversion": {"images": ["chelsea", "coffee", "rocket"], "layers": ["blocks.1.0"], "steps": 40},
 }
@@ -63,7 +64,7 @@ def jobs() -> list[dict[str, str]]:
 
 
 def rule_of(job: dict[str, str]) -> str:
-    """Snakemake's plugin writes the rule into the comment and into the path of the job's output."""
+    """Snakemake's plugin writes the rule into the path of the job's output."""
     return re.search(r"rule_(\w+?)/", job["StdOut"])[1]
 
 
@@ -74,21 +75,24 @@ def test_a_sweep_through_the_slurm_profile_gives_the_same_bytes_and_gpu_jobs_ask
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert contents(tmp_path) == local
-    ran = jobs()
+    ran = [job for job in jobs() if is_of(job, tmp_path)]
     assert {job["JobState"] for job in ran} == {"COMPLETED"}
     assert {job["NodeList"] for job in ran} == {"node1", "node2"}
-    gpu = {rule_of(job) for job in ran if "gres:gpu:1" in job.get("TresPerNode", job.get("TresPerJob", ""))}
+    gpu = {rule_of(job) for job in ran if job.get("TresPerJob") == "gres:gpu:1"}
     assert gpu == ON_GPU
     assert {rule_of(job) for job in ran if job["Partition"] == "gpu"} == ON_GPU
     assert {"inspect", "identify", "examples", "atlas_layer"} <= {rule_of(job) for job in ran} - gpu
-    completed = (CLUSTER / "log/jobcomp.txt").read_text().splitlines()
-    assert len([line for line in completed if "JobState=COMPLETED" in line]) == len(ran)
+    completed = re.findall(rf"JobState=COMPLETED .*WorkDir={tmp_path} ", (CLUSTER / "log/jobcomp.txt").read_text())
+    assert len(completed) == len(ran)
 
 
 def disastrous(folder: Path) -> list[str]:
-    """The command with a profile that grants dreams too little memory and inversion a minute, at the first attempt."""
+    """The command with a profile that at the first attempt grants dreams too little memory and inversion a minute, and
+    has channels on another node than the rest."""
     profile = yaml.safe_load((ROOT / "config/profiles/slurm/config.yaml").read_text())
     profile["set-resources"] += ["dreams:mem_mb=250 + (attempt - 1) * 2500", "inversion:runtime=attempt"]
+    for rule, node in (("channels", "node2"), ("dreams", "node1"), ("inversion", "node1")):
+        profile["set-resources"].append(f"{rule}:slurm_extra='--nodelist={node}' if attempt == 1 else ''")
     (folder / "profile").mkdir()
     (folder / "profile/config.yaml").write_text(yaml.safe_dump(profile))
     words = command(folder, "slurm")
@@ -96,59 +100,60 @@ def disastrous(folder: Path) -> list[str]:
     return [*words, *HASTE]
 
 
-def running(rule: str, layer: str, kept: int, folder: Path) -> dict[str, str]:
-    """Slurm's record of the running job of a rule and layer, once it has kept so many batches."""
-    for _ in range(10 * MOST_SECONDS):
-        batches = list(folder.glob(f"results/tiny/{rule}/{layer}/*.part/[0-9]*.h5"))
-        if len(batches) >= kept:
-            for job in jobs():
-                if job["JobState"] == "RUNNING" and rule_of(job) == rule and f"/{layer}/" in scripts_of(job):
-                    return job
-        time.sleep(0.1)
+def await_batches(folder: Path, rule: str, layer: str, count: int = 2) -> dict[str, str]:
+    """Slurm's record of the job of a rule and layer once it has kept so many batches."""
+    ends = time.monotonic() + MOST_SECONDS
+    while time.monotonic() < ends:
+        if len(list(folder.glob(f"results/tiny/{rule}/{layer}/*.part/[0-9]*.h5"))) >= count:
+            return next(
+                job for job in jobs() if rule_of(job) == rule and layer in job["Comment"] and is_of(job, folder)
+            )
+        time.sleep(0.05)
     raise AssertionError(f"no job of {rule} {layer}: {(folder / 'said.txt').read_text()}")
 
 
-def scripts_of(job: dict[str, str]) -> str:
-    return job["Comment"] + job["StdOut"]
+def is_of(job: dict[str, str], folder: Path) -> bool:
+    return job["StdOut"].startswith(str(folder))
 
 
-def test_cancelled_timed_out_starved_and_on_a_dead_node_the_run_ends_complete_without_redoing_units(
+def cancel_a_job(folder: Path) -> str:
+    job = await_batches(folder, "channels", "conv_stem")
+    subprocess.run(["scancel", job["JobId"]], check=True)
+    return job["JobId"]
+
+
+def kill_a_nodes_daemon(folder: Path) -> str:
+    """Slurm takes the node for lost after SlurmdTimeout."""
+    job = await_batches(folder, "channels", "blocks.1.0")
+    os.kill(int((CLUSTER / f"pid/slurmd.{job['NodeList']}.pid").read_text()), signal.SIGKILL)
+    return job["JobId"]
+
+
+def let_a_job_hang(folder: Path) -> str:
+    """Stop a job's script in mid-run: it lasts until its time is over."""
+    job = await_batches(folder, "inversion", "blocks.1.0", count=1)
+    for process in psutil.process_iter(["cmdline"]):
+        words = " ".join(process.info["cmdline"] or [])
+        if ".inversion.py" in words and str(folder) in words:
+            process.send_signal(signal.SIGSTOP)
+    return job["JobId"]
+
+
+def test_cancelled_timed_out_starved_and_on_a_lost_node_a_sweep_ends_complete_without_redoing_units(
     slurm, local, tmp_path
 ):
     write_sweep(tmp_path, SWEEP)
-    before = {job["JobId"] for job in jobs()}
-    with (tmp_path / "said.txt").open("w") as said:
+    with (tmp_path / "said.txt").open("w") as said, ThreadPoolExecutor() as pool:
         run = subprocess.Popen(disastrous(tmp_path), stdout=said, stderr=subprocess.STDOUT)
-    cancelled = running("channels", "conv_stem", 2, tmp_path)
-    subprocess.run(["scancel", cancelled["JobId"]], check=True)
-    lost = running("channels", "blocks.1.0", 2, tmp_path)
-    stopped = stop_the_script_of("inversion", tmp_path)
-    kill_daemon(lost["NodeList"])
-    assert run.wait(MOST_SECONDS) == 0, (tmp_path / "said.txt").read_text()
+        disasters = [pool.submit(cause, tmp_path) for cause in (cancel_a_job, kill_a_nodes_daemon, let_a_job_hang)]
+        assert run.wait(MOST_SECONDS) == 0, (tmp_path / "said.txt").read_text()
+        cancelled, lost, hung = (disaster.result() for disaster in disasters)
     assert contents(tmp_path) == local
-    states = {job["JobId"]: job["JobState"] for job in jobs() if job["JobId"] not in before}
-    assert states[cancelled["JobId"]] == "CANCELLED"
-    assert states[lost["JobId"]] == "NODE_FAIL"
-    assert {"TIMEOUT", "OUT_OF_MEMORY", "COMPLETED"} <= set(states.values()), states
-    assert stopped
+    ran = [job for job in jobs() if is_of(job, tmp_path)]
+    states = {job["JobId"]: job["JobState"] for job in ran}
+    assert [states[job] for job in (cancelled, lost, hung)] == ["CANCELLED", "NODE_FAIL", "TIMEOUT"], states
+    starved = [job["JobState"] for job in ran if rule_of(job) == "dreams"]
+    assert any(state != "COMPLETED" for state in starved), states
     for name in ("channels/tiny/conv_stem/0-9", "channels/tiny/blocks.1.0/0-9", "inversion/tiny/blocks.1.0/0-2"):
         log = (tmp_path / f"results/logs/{name}.log").read_text()
         assert re.search(r"\([1-9]\d* of them before\)", log), (name, log)
-
-
-def stop_the_script_of(rule: str, folder: Path) -> int:
-    """Let a rule's first job hang in mid-run until its time is over."""
-    for _ in range(10 * MOST_SECONDS):
-        if list(folder.glob(f"results/tiny/{rule}/*/*.part/[0-9]*.h5")):
-            for process in psutil.process_iter(["cmdline"]):
-                words = " ".join(process.info["cmdline"] or [])
-                if f".{rule}.py" in words and ".snakemake/scripts" in words:
-                    process.send_signal(signal.SIGSTOP)
-                    return process.pid
-        time.sleep(0.05)
-    raise AssertionError(f"no script of {rule}")
-
-
-def kill_daemon(node: str) -> None:
-    """Kill a node's daemon; Slurm takes the node for lost after SlurmdTimeout."""
-    os.kill(int((CLUSTER / f"pid/slurmd.{node}.pid").read_text()), signal.SIGKILL)

@@ -95,6 +95,9 @@ def change(folder: Path, **sections) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
+MEASURED = ("calibration.tsv", "report.tsv")  # of the machine, not of the sweep
+
+
 def contents(folder: Path) -> dict[str, str]:
     """A digest of what each result holds: the datasets and attributes of an HDF5 file, the bytes of any other."""
     found = {}
@@ -102,7 +105,7 @@ def contents(folder: Path) -> dict[str, str]:
         name = str(path.relative_to(folder))
         if path.suffix == ".h5":
             found[name] = _hdf5_digest(path)
-        elif path.is_file() and "results/logs" not in name:
+        elif path.is_file() and "results/logs" not in name and path.name not in MEASURED:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
