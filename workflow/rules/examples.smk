@@ -63,8 +63,8 @@ rule units:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=lambda wildcards, attempt: attempt * 1000,
+        runtime=lambda wildcards, attempt: attempt * 30,
     params:
         code=code_digest("techniques.table"),
     script:
