@@ -39,6 +39,7 @@ rule all:
 
 include: "workflow/rules/inspect.smk"  # what layers a model has
 include: "workflow/rules/calibrate.smk"  # how fast this device is
+include: "workflow/rules/precision.smk"  # whether a model is faster in bfloat16 here
 include: "workflow/rules/plan.smk"  # which job does what
 include: "workflow/rules/activations.smk"  # what the photographs do to each layer
 include: "workflow/rules/examples.smk"  # which photographs excite each channel, which channels are alike

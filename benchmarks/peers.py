@@ -2,11 +2,12 @@
 
     .venv/bin/python benchmarks/peers.py [--rounds 3] [--models lite0 resnet50] [--no-quality]
 
-One thread, pictures of 224 px, float32. The time of a step is the difference between a long and a short run, so that
-what happens once (scores, first calls) does not count; contenders take turns within a round, and ratios are formed
-within a round, so that a busy machine touches both sides. Peers run in a process of their own, without our settings of
-the C library's memory. Ours is the recipe `lucid` in batches of its own size. "bare" is nothing but the streamlined
-network's forward pass up to the layer and the gradient of its input, in our process.
+One thread, pictures of 224 px; the peers in float32, ours in float32 and in bfloat16, the faster one compared with the
+peers. The time of a step is the difference between a long and a short run, so that what happens once (scores, first
+calls) does not count; contenders take turns within a round, and ratios are formed within a round, so that a busy
+machine touches both sides. Peers run in a process of their own, without our settings of the C library's memory. Ours is
+the recipe `lucid` in batches of its own size. "bare" is nothing but the streamlined network's forward pass up to the
+layer and the gradient of its input, in our process.
 
 Quality: a unit's mean activation in standard deviations over the default photographs, on the finished picture and under
 held-out transforms; CPU seconds until our default recipe, with fewer steps, reaches what lucent has after 128.
@@ -32,6 +33,7 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.sheets import read_images
 from konvolut.network import memory, photographs, record
+from konvolut.network.streamline import as_input, narrowed
 from konvolut.pictures import scores
 from konvolut.pictures.transforms import view_size
 from konvolut.techniques import channels
@@ -44,9 +46,11 @@ SOURCES = {
 }
 # A tenth, a third and nearly all of lite0's work; a thirtieth, nearly half and all of ResNet-50's.
 LAYERS = {"lite0": ("blocks.1.0.conv_dw", "blocks.3.0", "blocks.6"), "resnet50": ("layer1.0.conv1", "layer2", "layer4")}
-OURS = ("konvolut", "bare", "lucid")
+OURS = ("float32", "bfloat16", "bare float32", "bare bfloat16", "lucid", "konvolut")
 # Steps of the short and the long run of each contender; horama looks at six crops in each.
-STEPS = {"konvolut": (2, 8), "bare": (1, 5), "lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
+STEPS = {"float32": (2, 8), "bfloat16": (2, 8), "bare float32": (2, 8), "bare bfloat16": (2, 8)}
+STEPS |= {"lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
+PRECISIONS = ("float32", "bfloat16")
 LUCENT_STEPS = 128
 QUALITY_LAYER, QUALITY_CHANNELS = "blocks.3.0", 8
 OUR_STEPS = {"lucid": (48, 64, 96, 128), "konvolut": (24, 48, 96, 128, 160)}
@@ -81,23 +85,28 @@ def painters(subject: Subject) -> dict[str, tuple[Callable[[int], object], int]]
     recipe = named("lucid", retries=0, keep_every=0)
     units = list(range(recipe.units_per_batch))
 
-    def ours(steps: int) -> None:
-        contenders.konvolut(subject, units, dataclasses.replace(recipe, steps=steps), PX)
+    def ours(precision: str, steps: int) -> None:
+        contenders.konvolut(subject, units, dataclasses.replace(recipe, steps=steps, precision=precision), PX)
 
+    mine = {precision: (functools.partial(ours, precision), len(units)) for precision in PRECISIONS}
+    alone = {
+        f"bare {precision}": (functools.partial(bare, subject, len(units), precision), len(units))
+        for precision in PRECISIONS
+    }
     return {
-        "konvolut": (ours, len(units)),
-        "bare": (lambda steps: bare(subject, len(units), steps), len(units)),
+        **mine,
+        **alone,
         "lucent": (lambda steps: contenders.lucent(subject, [0], steps, PX), 1),
         "notebook": (lambda steps: contenders.notebook(subject, [0], steps, PX), 1),
         "horama": (lambda steps: contenders.horama(subject, [0], steps, PX), 1),
     }
 
 
-def bare(subject: Subject, units: int, steps: int) -> None:
+def bare(subject: Subject, units: int, precision: str, steps: int) -> None:
     """Forward pass up to the layer and the gradient of the input, at the size that the recipe `lucid` shows."""
     size = view_size((PX, PX), named("lucid").transforms)
-    inputs = torch.randn(units, 3, *size).contiguous(memory_format=torch.channels_last).requires_grad_()
-    forward = record.truncated(subject.lean, subject.layer)
+    inputs = as_input(torch.randn(units, 3, *size), precision).requires_grad_()
+    forward = record.truncated(narrowed(subject.lean, precision), subject.layer)
     for _ in range(steps):
         torch.autograd.grad(forward(inputs).mean(), inputs)
 
@@ -123,12 +132,13 @@ def step_times(
 
 
 def print_times(model: str, layer: str, times: dict[str, list[float]]) -> None:
-    ours = times["konvolut"]
+    ours = min((times[precision] for precision in PRECISIONS), key=statistics.median)
     cells = [f"{name} {1000 * statistics.median(values):7.1f} ms" for name, values in times.items()]
     print(f"{model:9}{layer:19}{'   '.join(cells)}")
     for name in ("lucent", "notebook", "horama"):
         print(f"{'':28}{name:9} / konvolut {shown(ratios(times[name], ours))}")
-    print(f"{'':28}{'konvolut':9} / bare     {shown(ratios(ours, times['bare']))}", flush=True)
+    for name in PRECISIONS:
+        print(f"{'':28}{name:9} / bare     {shown(ratios(times[name], times[f'bare {name}']))}", flush=True)
 
 
 def ratios(above: list[float], below: list[float]) -> list[float]:

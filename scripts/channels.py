@@ -4,9 +4,10 @@ from konvolut import job
 
 what = f"channels {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.asked import shards
+    from konvolut.asked import precision, shards
     from konvolut.techniques import channels
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)
+    shard = precision.settled(shard, snakemake.input.precision)
     priors = next(iter(snakemake.input.priors), None)
     channels.render(shard, snakemake.input.layers, snakemake.output[0], progress, priors)

@@ -58,6 +58,25 @@ def test_a_streamlined_layer_puts_out_the_same(name, layer, x):
     torch.testing.assert_close(outputs(network.module, layer, x), before, atol=0, rtol=0)
 
 
+@pytest.mark.parametrize(("name", "layer"), [("test_resnet", "layer3"), ("test_efficientnet", "blocks.3")])
+def test_gradients_of_a_streamlined_layer_are_the_same(name, layer, x):
+    network = models.build(ModelSource("m", "m", name, "random:3"))
+    with_statistics(network.module)
+    gradients = []
+    for module in (network.module, streamline.streamlined(network, layer).module):
+        inputs = x.clone().requires_grad_()
+        gradients.append(torch.autograd.grad(outputs(module, layer, inputs).square().mean(), inputs)[0])
+    torch.testing.assert_close(gradients[1], gradients[0], atol=1e-5 * float(gradients[0].abs().max()), rtol=1e-3)
+
+
+def test_an_activation_after_a_sum_in_place_is_not_taken_over():
+    network = models.build(ModelSource("m", "m", "test_resnet", "random:3"))
+    block = streamline.streamlined(network, "layer3").module.get_submodule("layer2.0")
+    assert isinstance(block.conv1.activation, nn.ReLU)
+    assert block.conv2.activation is None
+    assert isinstance(block.act2, nn.ReLU)
+
+
 def test_no_normalisation_is_left_in_an_efficientnet():
     network = models.build(ModelSource("m", "m", "test_efficientnet", "random:3"))
     lean = streamline.streamlined(network, "conv_head")

@@ -95,7 +95,7 @@ def change(folder: Path, **sections) -> None:
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
 
 
-MEASURED = ("calibration.tsv", "report.tsv")  # of the machine, not of the sweep
+MEASURED = ("calibration.tsv", "report.tsv", "precision.csv")  # of the machine, not of the sweep
 
 
 def contents(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ rule accentuation:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
+        precision=ancient(sweep.if_auto("accentuation", "results/{model}/precision.csv")),
         photographs=sweep.photographs("accentuation"),
     output:
         "results/{model}/accentuation/{layer}/{first}-{last}.h5",

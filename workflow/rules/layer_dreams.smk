@@ -9,6 +9,7 @@ rule layer_dreams:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
+        precision=ancient(sweep.if_auto("layer_dreams", "results/{model}/precision.csv")),
         photographs=sweep.photographs("layer_dreams"),
     output:
         "results/{model}/layer_dreams/{layer}/{first}-{last}.h5",

@@ -74,6 +74,15 @@ class ChannelsShard:
     recipe: Recipe
     seed: int
     device: str
+    why: str = dataclasses.field(default="", kw_only=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class PrecisionShard:
+    """How fast a model is on a device."""
+
+    model: ModelSource
+    device: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +105,7 @@ class DreamsShard:
     longest_side_px: int
     seed: int
     device: str
+    why: str = dataclasses.field(default="", kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,6 +119,7 @@ class LayerShard:
     longest_side_px: int
     seed: int
     device: str
+    why: str = dataclasses.field(default="", kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,6 +142,7 @@ class ClassesShard:
     recipe: Recipe
     seed: int
     device: str
+    why: str = dataclasses.field(default="", kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True)

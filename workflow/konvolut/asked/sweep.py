@@ -136,6 +136,14 @@ class Sweep:
         """The paths where the channels' recipe needs priors."""
         return list(paths) if self.settings.channels.recipe.parameterisation == "maco" else []
 
+    def if_auto(self, technique: str, path: str) -> list[str]:
+        """The path where a technique leaves its precision to the rule precision."""
+        return [path] if getattr(self.settings, technique).recipe.precision == "auto" else []
+
+    def told_precision(self, wildcards) -> str:
+        """A parameter function: which model to measure on which device, as JSON."""
+        return shards.to_json(shards.PrecisionShard(self.model[wildcards.model], self.settings.device))
+
     def told_priors(self, wildcards) -> str:
         """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
         photographs = tuple(self._photographs("priors", wildcards))
@@ -162,7 +170,7 @@ class Sweep:
     def _told(self, technique: str, wildcards) -> str:
         section, kind = getattr(self.settings, technique), SHARDS[technique]
         facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
-        names = set(kind.__dataclass_fields__)
+        names = set(kind.__dataclass_fields__) - {"why"}
         if "photographs" in names:
             facts["photographs"] = tuple(self._photographs(technique, wildcards))
         if technique == "trust":

@@ -133,7 +133,8 @@ class _Seen:
 
 @torch.no_grad()
 def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> _Seen:
-    returned: dict[int, tuple[Tensor, list[str]]] = {}  # of each output: itself and who put it out, the maker first
+    # Of each output: itself, its version (one more after each change in place) and who put it out, the maker first.
+    returned: dict[int, tuple[object, int, list[str]]] = {}
     outputs: dict[str, Tensor] = {}
     pairs, ends, handles = [], set(), []
     calls: Counter[str] = Counter()
@@ -142,15 +143,15 @@ def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> _Seen:
     def given(name: str):
         def hook(part: nn.Module, inputs: tuple) -> None:
             calls[name] += 1
-            makers = returned.get(id(inputs[0]), (None, ()))[1] if inputs else ()
-            if makers and isinstance(modules[makers[0]], nn.Conv2d):
+            output, version, makers = returned.get(id(inputs[0]), (None, 0, ())) if inputs else (None, 0, ())
+            if makers and isinstance(modules[makers[0]], nn.Conv2d) and output._version == version:
                 pairs.append((makers[0], name))
 
         return hook
 
     def made(name: str):
         def hook(part: nn.Module, inputs: tuple, output: object) -> None:
-            makers = returned.setdefault(id(output), (output, []))[1]
+            makers = returned.setdefault(id(output), (output, getattr(output, "_version", 0), []))[2]
             makers.append(name)
             if name in layers:
                 outputs[name] = output.clone()

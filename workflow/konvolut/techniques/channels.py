@@ -121,6 +121,7 @@ def passport_of(network: models.Network, technique: str, shard, **facts) -> dict
         seed=shard.seed,
         recipe=dataclasses.asdict(shard.recipe),
         device=network.device.type,
+        why=shard.why,
         code=provenance.code_digest(f"techniques.{technique}"),
         **facts,
     )

@@ -1,0 +1,25 @@
+"""
+INPUTS:  the census of a model
+OUTPUTS: how fast the model is on this device in float32 and in bfloat16, and which of them its pictures are made in
+"""
+
+
+rule precision:
+    input:
+        layers="results/{model}/layers.csv",
+        weights=sweep.weights,
+    output:
+        "results/{model}/precision.csv",
+    log:
+        "results/logs/precision/{model}.log",
+    conda:
+        "../envs/konvolut.yaml"
+    resources:
+        gpu=sweep.gpu,
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
+        runtime=lambda wildcards, attempt: attempt * 30,
+    params:
+        shard=sweep.told_precision,
+        code=code_digest("network.precision"),
+    script:
+        "../../scripts/precision.py"
