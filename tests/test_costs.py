@@ -1,6 +1,7 @@
 """What work costs: passes by counting, FLOPs by the census, cuts that hold, and a report that adds up."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +12,7 @@ from konvolut.asked import costs, cuts, loads, outputs, plan, report, settings
 from konvolut.asked.costs import Pass, Speed
 from konvolut.asked.cuts import Load
 from konvolut.asked.recipes import named
+from konvolut.results import checks
 
 ROOT = Path(__file__).parents[1]
 SEES_ALL = Pass(2.0, 10.0, 224, 500)
@@ -124,6 +126,14 @@ def test_the_files_of_a_plan_are_those_of_the_rules(planned):
         assert f'"results/{pattern}"' in rules, technique
     assert set(planned["technique"]) <= set(outputs.PATTERNS)
     assert outputs.planned_files(planned[planned["technique"] == "channels"])[0].parent.name == "stem"
+
+
+def test_the_files_of_a_model_are_those_of_the_rules():
+    rules = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    outputs_of_rules = re.findall(r"^ +output:\n((?: {8,}.*\n)+)", rules, flags=re.MULTILINE)
+    alone = set(re.findall(r'"results/\{model\}/([^{}/"]+)"', "".join(outputs_of_rules)))
+    planned = {pattern.removeprefix("{model}/") for pattern in outputs.PATTERNS.values()}
+    assert alone - planned == set(checks.OF_MODEL)
 
 
 def test_no_technique_is_without_a_cost(planned):

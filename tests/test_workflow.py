@@ -17,23 +17,6 @@ import yaml
 from tiny_sweep import CONFIG, LAYERS, PHOTOGRAPHS, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory):
-    """The folder of a finished tiny sweep; copy it before changing anything."""
-    folder = tmp_path_factory.mktemp("sweep")
-    write_sweep(folder, CONFIG)
-    run = snakemake(folder)
-    assert run.returncode == 0, run.stderr + run.stdout
-    return folder
-
-
-@pytest.fixture
-def sweep(finished, tmp_path):
-    """A copy of the finished sweep to be changed."""
-    shutil.copytree(finished, tmp_path / "sweep", copy_function=shutil.copy2)
-    return tmp_path / "sweep"
-
-
 class Links(HTMLParser):
     """Every file that a page refers to."""
 

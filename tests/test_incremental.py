@@ -1,0 +1,124 @@
+"""Exactly what a change needs is computed again, counted in jobs; and of a shard only the units that are new."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tiny_sweep import CONFIG, LAYERS, ROOT, change, jobs_of, snakemake
+
+# Pages and tables that look at everything.
+ALL_TOGETHER = {"all", "atlas", "atlas_images", "atlas_model", "atlas_layer", "atlas_classes", "alike", "trust"}
+ALL_TOGETHER |= {"units"}
+    "all",
+    "atlas",
+    "atlas_images",
+    "atlas_model",
+    "atlas_layer",
+    "atlas_classes",
+    "alike",
+    "trust",
+    "units",
+}
+
+
+def needed(folder) -> dict[str, int]:
+    """Jobs by rule, but for pages and tables, once the plan is made."""
+    run = snakemake(folder, "--until", "plan")
+    assert run.returncode == 0, run.stderr
+    return {rule: count for rule, count in jobs_of(folder).items() if rule not in ALL_TOGETHER}
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The checkout anew, every file as young as can be."""
+    ignored = shutil.ignore_patterns(".venv", ".git", ".snakemake", "results", "__pycache__")
+    return shutil.copytree(ROOT, tmp_path / "clone", ignore=ignored, copy_function=shutil.copyfile)
+
+
+def jobs_by(clone, folder) -> dict[str, int]:
+    """Jobs that the rules of another checkout would run."""
+    words = [sys.executable, "-m", "snakemake", "--snakefile", clone / "Snakefile", "--directory", folder]
+    words += ["--workflow-profile", clone / "config/profiles/local", "--configfile", folder / "config.yaml"]
+    words += ["--dry-run", "--quiet", "host", "reason"]
+    run = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    counts = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, flags=re.MULTILINE)
+    return {rule: int(count) for rule, count in counts if rule != "total"}
+
+
+def test_a_moved_folder_a_fresh_clone_and_comments_need_nothing(sweep, clone):
+    (sweep / "config.yaml").write_text("# anew\n" + (sweep / "config.yaml").read_text())
+    code = clone / "workflow/konvolut/techniques/saliency.py"
+    code.write_text(code.read_text().replace("from konvolut", "# why\nfrom konvolut", 1))
+    assert jobs_by(clone, sweep) == {}
+
+
+def test_changed_code_needs_the_techniques_that_use_it(sweep, clone):
+    code = clone / "workflow/konvolut/techniques/saliency.py"
+    code.write_text(code.read_text() + "\n\nANOTHER = 1\n")
+    assert {rule: n for rule, n in jobs_by(clone, sweep).items() if rule not in ALL_TOGETHER} == {"saliency": 1}
+
+
+def test_one_more_model_needs_its_own_jobs_only(sweep):
+    before = jobs_by_technique(sweep)
+    with (sweep / "models.tsv").open("a") as file:
+        file.write("other\ttest_efficientnet\trandom:2\n")
+    jobs = needed(sweep)
+    assert jobs.pop("identify") == 1
+    assert jobs.pop("examples") == 1
+    assert jobs == before
+
+
+def jobs_by_technique(folder) -> dict[str, int]:
+    """Jobs of a plan for one model."""
+    rows = [line.split("\t")[0] for line in (folder / "results/plan.tsv").read_text().splitlines()[1:]]
+    counts = {rule: rows.count(rule) for rule in dict.fromkeys(rows) if rule not in ALL_TOGETHER}
+    return counts | ({"kernels": 1} if "kernels" in counts else {})
+
+
+def test_one_more_photograph_needs_a_look_at_it_and_nothing_of_units(sweep):
+    with (sweep / "images.tsv").open("a") as file:
+        file.write("gravel\tpackage:skimage/data/gravel.png\n")
+    assert needed(sweep) == {"activations": 1, "examples": 1, "saliency": 1}
+
+
+def test_one_more_layer_needs_its_own_units(sweep):
+    change(sweep, layers=[*LAYERS, "blocks.2.0"])
+    jobs = needed(sweep)
+    assert jobs == {"channels": 1, "dreams": 1, "activations": 1, "examples": 1}
+
+
+def test_more_channels_need_the_new_units_only(sweep):
+    change(sweep, channels={"channels": "first:5"})
+    assert needed(sweep) == {"channels": len(LAYERS)}
+    run = snakemake(sweep, "--", "results/tiny/channels/blocks.1.0/0-4.h5")
+    assert run.returncode == 0, run.stderr
+    log = (sweep / "results/logs/channels/tiny/blocks.1.0/0-4.log").read_text()
+    assert "5/5 done (3 of them before)" in log
+
+
+def test_another_parameter_of_a_recipe_needs_its_technique_only(sweep):
+    change(sweep, dreams={"learning_rate": 0.5})
+    assert needed(sweep) == {"dreams": len(LAYERS)}
+
+
+def test_other_weights_need_all_of_their_model_but_its_census(sweep):
+    models = sweep / "models.tsv"
+    models.write_text(models.read_text().replace("random:1", "random:9"))
+    jobs = needed(sweep)
+    assert jobs["identify"] == 1
+    assert "inspect" not in jobs
+    techniques = set(yaml.safe_load((sweep / "config.yaml").read_text())) & set(jobs_by_technique(sweep))
+    assert techniques <= set(jobs)
+
+
+def test_touched_files_need_nothing(sweep):
+    for path in (sweep / "config.yaml", sweep / "images.tsv", sweep / "results/tiny/model.json"):
+        os.utime(path)
+    assert jobs_of(sweep) == {}
+    assert CONFIG["layers"] == LAYERS
