@@ -2,7 +2,6 @@
 
 import csv
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from browser import missing_pictures
+from tiny_sweep import copy_checkout
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["index.html", "about.html", "lite0/index.html", "lite0/blocks.4.html", "lite0/blocks.6.html#u5"]
@@ -22,10 +22,7 @@ LEAST_GOOD = 0.95
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """A copy of the checkout in which `make atlas` has run once; its output is in said.txt."""
-    folder = tmp_path_factory.mktemp("checkout") / "konvolut"
-    shutil.copytree(
-        ROOT, folder, ignore=shutil.ignore_patterns(".venv", ".git", ".snakemake", "results", "__pycache__")
-    )
+    folder = copy_checkout(tmp_path_factory.mktemp("checkout") / "konvolut")
     (folder / ".venv").symlink_to((ROOT / ".venv").resolve())
     run = subprocess.run(["make", "atlas"], cwd=folder, capture_output=True, text=True, check=False)
     (folder / "said.txt").write_text(run.stdout + run.stderr)

@@ -2,28 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 
 import pytest
 import yaml
 
-from tiny_sweep import CONFIG, LAYERS, ROOT, change, jobs_of, snakemake
+from tiny_sweep import CONFIG, LAYERS, change, copy_checkout, jobs_of, snakemake
 
 # Pages and tables that look at everything.
 ALL_TOGETHER = {"all", "atlas", "atlas_images", "atlas_model", "atlas_layer", "atlas_classes", "alike", "trust"}
 ALL_TOGETHER |= {"units"}
-    "all",
-    "atlas",
-    "atlas_images",
-    "atlas_model",
-    "atlas_layer",
-    "atlas_classes",
-    "alike",
-    "trust",
-    "units",
-}
 
 
 def needed(folder) -> dict[str, int]:
@@ -36,8 +25,7 @@ def needed(folder) -> dict[str, int]:
 @pytest.fixture
 def clone(tmp_path):
     """The checkout anew, every file as young as can be."""
-    ignored = shutil.ignore_patterns(".venv", ".git", ".snakemake", "results", "__pycache__")
-    return shutil.copytree(ROOT, tmp_path / "clone", ignore=ignored, copy_function=shutil.copyfile)
+    return copy_checkout(tmp_path / "clone")
 
 
 def jobs_by(clone, folder) -> dict[str, int]:

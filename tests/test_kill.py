@@ -15,7 +15,14 @@ KILLS = 3
 # Little but ascents, in many small batches.
 SMALL = LITTLE | {
     "layers": ["conv_stem", "blocks.1.0"],
-    "channels": {"channels": "first:12", "steps": 64, "keep_every": 0, "size_px": 96, "units_per_batch": 2},
+    "channels": {
+        "channels": "first:12",
+        "steps": 64,
+        "keep_every": 0,
+        "size_px": 96,
+        "units_per_batch": 2,
+        "precision": "float32",
+    },
     "dreams": {"images": []},
     "inversion": {"images": ["coffee", "rocket"], "layers": ["blocks.1.0"], "steps": 40},
 }

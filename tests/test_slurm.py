@@ -21,13 +21,20 @@ from tiny_sweep import LITTLE, ROOT, command, contents, snakemake, write_sweep
 
 CLUSTER = Path("/tmp/konvolut-slurm")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-ON_GPU = {"calibrate", "activations", "channels", "dreams", "saliency", "inversion"}
+ON_GPU = {"calibrate", "precision", "activations", "channels", "dreams", "saliency", "inversion"}
 MOST_SECONDS = 280
 # Small, but each ascent long enough to be interrupted.
 SWEEP = LITTLE | {
     "layers": ["conv_stem", "blocks.1.0"],
-    "channels": {"channels": "first:10", "steps": 192, "keep_every": 0, "size_px": 96, "units_per_batch": 1},
-    "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4},
+    "channels": {
+        "channels": "first:10",
+        "steps": 192,
+        "keep_every": 0,
+        "size_px": 96,
+        "units_per_batch": 1,
+        "precision": "float32",
+    },
+    "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4, "precision": "float32"},
     "inversion": {"images": ["chelsea", "coffee", "rocket"], "layers": ["blocks.1.0"], "steps": 40},
 }
 # Questions come faster than on a real cluster, whose controller has more to do.

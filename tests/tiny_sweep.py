@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -93,6 +94,16 @@ def change(folder: Path, **sections) -> None:
     for name, value in sections.items():
         config[name] = {**config.get(name, {}), **value} if isinstance(value, dict) else value
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
+
+
+def copy_checkout(folder: Path) -> Path:
+    """The checkout in another folder without what runs leave; every file is new."""
+
+    def left_out(at: str, names: list[str]) -> set[str]:
+        own = {".venv", ".git", ".snakemake", "results"} if Path(at) == ROOT else set()
+        return (own | {"__pycache__"}) & set(names)
+
+    return shutil.copytree(ROOT, folder, ignore=left_out, copy_function=shutil.copyfile)
 
 
 MEASURED = ("calibration.tsv", "report.tsv", "precision.csv")  # of the machine, not of the sweep
