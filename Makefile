@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --workflow-profile config/profiles/local
 
-.PHONY: atlas test lint format plan progress verify stale
+.PHONY: atlas atlas-now test lint format plan progress verify stale
 
 atlas: .venv/ready
 	@started=$$(date +%s); $(SNAKEMAKE) $(ARGS) && \
@@ -15,6 +15,11 @@ plan: .venv/ready
 
 progress verify stale: .venv/ready
 	@PYTHONPATH=workflow $(BIN)/python -m konvolut $@ $(ARGS)
+
+# What a sweep that runs meanwhile has finished; it holds the lock of the folder and goes on.
+atlas-now: .venv/ready
+	@$(SNAKEMAKE) --nolock --forcerun atlas_now $(ARGS) -- atlas_now && \
+	echo "konvolut: open $(CURDIR)/results/atlas-now/index.html"
 
 test: .venv/ready-dev lint
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)

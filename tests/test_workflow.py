@@ -123,6 +123,19 @@ def test_results_of_an_older_configuration_do_not_get_into_the_atlas(sweep):
     assert "classifier.html" not in page
 
 
+def test_the_atlas_of_a_running_sweep_is_made_beside_it_and_says_what_is_missing(sweep):
+    next((sweep / "results/tiny/channels" / LAYERS[0]).glob("*.h5")).unlink()
+    (sweep / ".snakemake/locks").mkdir(exist_ok=True)
+    for name in ("0.input.lock", "0.output.lock"):  # as the Snakemake that is still running has them
+        (sweep / ".snakemake/locks" / name).write_text(f"{sweep}/results/tiny/channels/x.h5\n")
+    run = snakemake(sweep, "--nolock", "--forcerun", "atlas_now", "--", "atlas_now")
+    assert run.returncode == 0, run.stderr + run.stdout
+    assert "The sweep is running: " in (sweep / "results/progress.txt").read_text()
+    assert "Not yet rendered" in (sweep / f"results/atlas-now/tiny/{LAYERS[0]}.html").read_text()
+    assert "Not yet rendered" not in (sweep / f"results/atlas-now/tiny/{LAYERS[-1]}.html").read_text()
+    assert not list((sweep / "results/tiny/channels" / LAYERS[0]).glob("*.h5")), "only pages were made"
+
+
 def test_any_unit_can_be_made_again_by_its_name(sweep):
     (sweep / "results/tiny/channels/blocks.1.0/0-2.h5").rename(sweep / "three.h5")  # else it is taken from there
     run = snakemake(sweep, "--", "results/tiny/channels/blocks.1.0/1-1.h5")

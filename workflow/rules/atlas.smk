@@ -114,3 +114,6 @@ rule atlas:
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas.py"
+
+
+include: "atlas_now.smk"  # the same of what is there, when somebody asks

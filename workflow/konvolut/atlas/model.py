@@ -18,7 +18,10 @@ from konvolut.results.contents import rows_of
 
 @dataclass(frozen=True)
 class LayerInputs:
-    """Everything that the page of one layer is made from; `again` is a command with {channel} in it, or ""."""
+    """Everything that the page of one layer is made from; `again` is a command with {channel} in it, or "".
+
+    `planned` are the channels that a running sweep makes pictures of, whether they are there or not.
+    """
 
     model_json: Path
     census_csv: Path
@@ -37,6 +40,7 @@ class LayerInputs:
     trust: Path | None = None
     examples_shown: int = 9
     again: str = ""
+    planned: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class ModelInputs:
     census_csv: Path
     layers: tuple[tuple[str, Path], ...]
     settings: AtlasSettings
+    running: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,8 @@ class ImageInputs:
 class FrontInputs:
     """Everything that front, about and manifest are made from; `models` are the folders that model_page filled.
 
-    `remarks` are sentences for the page about the atlas, for example which photographs could not be read.
+    `remarks` are sentences for the page about the atlas, for example which photographs could not be read; `running`
+    says how far a sweep is that has not ended.
     """
 
     models: tuple[Path, ...]
@@ -89,6 +95,7 @@ class FrontInputs:
     settings: AtlasSettings
     remarks: tuple[str, ...] = ()
     classes: Path | None = None
+    running: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from urllib.parse import quote
 
 import jinja2
 
-from konvolut.asked.settings import Photograph
-from konvolut.atlas import plates
+from konvolut.asked.plan import format_channels, parse_channels
+from konvolut.atlas import cards, plates
 from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
@@ -26,8 +26,6 @@ TECHNIQUES = {
     "maps": "Maps of {}",
     "kernels": "Kernels",
 }  # in the pages' order
-WITHOUT_ASCENT = ("examples", "maps", "kernels")
-MOSAIC_UNITS = 6  # fewer squares do not fill the width of a card
 MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
 
 
@@ -57,7 +55,7 @@ def layer(
     )
 
 
-def network(network: Network, census: list[LayerFacts], layers: list[dict], *, title: str) -> str:
+def network(network: Network, census: list[LayerFacts], layers: list[dict], *, title: str, running: bool) -> str:
     """The page of one model: its layers from stem to head."""
     stages: dict[str, list[dict]] = {}
     for entry in layers:
@@ -73,8 +71,9 @@ def network(network: Network, census: list[LayerFacts], layers: list[dict], *, t
         census=census,
         stages=stages,
         series=_techniques(layers),
-        unit_count=sum(len_pictured(entry) for entry in layers),
+        unit_count=sum(cards.pictured(entry) for entry in layers),
         layer_count=len(layers),
+        running=running,
     )
 
 
@@ -98,18 +97,17 @@ def classes(views: list[ClassView], *, title: str) -> str:
     return _render("classes.html", root="../", title=title, views=views)
 
 
-def front(
-    summaries: list[dict], photographs: tuple[Photograph, ...], classes: Sequence[dict] = (), *, title: str
-) -> str:
+def front(summaries: list[dict], inputs: FrontInputs, classes: Sequence[dict] = ()) -> str:
     """What a reader opens first."""
     return _render(
         "front.html",
         root="",
-        title=title,
-        models=[_card(summary) for summary in summaries],
-        unit_count=sum(len_pictured(entry) for summary in summaries for entry in summary["layers"]),
-        photographs=photographs,
+        title=inputs.settings.title,
+        models=[cards.card(summary) for summary in summaries],
+        unit_count=sum(cards.pictured(entry) for summary in summaries for entry in summary["layers"]),
+        photographs=inputs.photographs,
         classes=classes,
+        running=inputs.running,
         techniques=sorted({name for summary in summaries for name in _techniques(summary["layers"])}),
     )
 
@@ -131,12 +129,6 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
         for summary in summaries
     ]
     return _render("about.html", root="", title=title, computed=computed, inputs=inputs, health=health.NAMES)
-
-
-def len_pictured(layer: dict) -> int:
-    """How many units of a layer (an entry of a model's summary.json) have an optimised picture."""
-    made = layer["made"] or {"series": []}
-    return max((series["count"] for series in made["series"] if series["technique"] not in WITHOUT_ASCENT), default=0)
 
 
 def _plates(units: LayerUnits, folder: str) -> dict:
@@ -191,38 +183,6 @@ def _techniques(layers: list[dict]) -> dict[str, str]:
     return {series["prefix"]: TECHNIQUES[series["technique"]].format(series["title"]) for series in found}
 
 
-def _card(summary: dict) -> dict:
-    """A model as the front page shows it: a mosaic of three strips and one row per stage."""
-    folder = quote(summary["folder"])
-    rows = [_strip_row(folder, entry) for entry in summary["layers"] if (entry["made"] or {}).get("series")]
-    rows = [row for row in rows if row["technique"] == "channels"] or rows
-    full = [row for row in rows if row["count"] >= MOSAIC_UNITS] or rows
-    last_of_stage = {row["stage"] or row["name"]: row for row in rows}
-    return {
-        "model": summary["model"],
-        "url": f"{folder}/index.html",
-        "mosaic": [full[place] for place in plates.spread(len(full), 3)],
-        "stages": list(last_of_stage.values()),
-        "layer_count": len(summary["layers"]),
-        "unit_count": sum(len_pictured(entry) for entry in summary["layers"]),
-        "units": [[row["url"], row["units"]] for row in rows],
-    }
-
-
-def _strip_row(folder: str, layer: dict) -> dict:
-    first = layer["made"]["series"][0]
-    page = f"{folder}/{quote(layer['folder'])}"
-    return {
-        "stage": layer["stage"],
-        "name": layer["name"],
-        "url": f"{page}.html",
-        "strip": f"{page}/strip-{first['prefix']}.webp",
-        "units": first["units"],
-        "count": first["count"],
-        "technique": first["technique"],
-    }
-
-
 def _computed(summary: dict) -> list[dict]:
     rows: dict[str, dict] = {}
     for entry in summary["layers"]:
@@ -260,6 +220,8 @@ def _environment() -> jinja2.Environment:
         "percent": lambda share: f"{share * 100:.0f} %" if share >= 0.01 else "< 1 %",
         "url": quote,
         "pretty": lambda value: json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False),
+        "ranges": lambda channels: format_channels(channels).replace("-", "–").replace(",", ", "),
+        "channels": parse_channels,
         "stage": stage_title,
         "method": lambda name: METHODS.get(name, name),
     }

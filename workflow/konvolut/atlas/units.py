@@ -91,6 +91,13 @@ class LayerUnits:
     natural: Natural | None = None
     names: tuple[str, ...] = ()
     similar: tuple[int, ...] = ()
+    planned: tuple[int, ...] = ()
+
+    @property
+    def waiting(self) -> list[int]:
+        """Planned channels that have no picture from noise yet."""
+        there = {channel for series in self.series if series.technique == "channels" for channel in series.channels}
+        return sorted(set(self.planned) - there)
 
     @property
     def photographs(self) -> int:
@@ -223,6 +230,7 @@ def summary(units: LayerUnits, facts: LayerFacts) -> dict:
         "photographs": units.photographs,
         "names": list(units.names),
         "best": _best(units),
+        "waiting": format_channels(units.waiting),
         "series": series,
     }
 

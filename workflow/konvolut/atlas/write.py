@@ -64,7 +64,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     beside = evidence.read_beside(inputs)
     natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown, beside)
     similar = tuple(likeness.ranks(inputs.activations, inputs.layer))
-    layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names), similar)
+    layer_units = units.LayerUnits(facts.channels, optimised, natural, tuple(names), similar, inputs.planned)
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
     optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]
@@ -96,7 +96,7 @@ def model_page(inputs: ModelInputs, html: Path) -> None:
     _write_json(html.with_name("summary.json"), {"model": facts, "layers": layers})
     rows = [[layer["name"], quote(f"{layer['folder']}.html")] for layer in layers]
     _write_text(html.with_name("layers.js"), pages.script({"kind": "layers", "layers": rows}))
-    _write_text(html, pages.network(network, census, layers, title=inputs.settings.title))
+    _write_text(html, pages.network(network, census, layers, title=inputs.settings.title, running=inputs.running))
 
 
 def image_pages(inputs: ImageInputs, folder: Path) -> None:
@@ -139,8 +139,7 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
     made_classes = classes.read_summary(inputs.classes)
-    text = pages.front(summaries, inputs.photographs, made_classes, title=inputs.settings.title)
-    _write_text(folder / "index.html", text)
+    _write_text(folder / "index.html", pages.front(summaries, inputs, made_classes))
     _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs, made_classes)))
     _write_text(folder / "compare.html", pages.compare(title=inputs.settings.title))
     _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))

@@ -55,7 +55,7 @@
     if (!query) return found.replaceChildren();
     const groups = Object.entries(search(query)).filter(([, hits]) => hits.length);
     const sections = groups.map(([kind, hits]) => make("section", {}, make("h2", {}, kind, make("small", {}, hits.length > MOST ? `${MOST} of ${hits.length.toLocaleString("en")}` : `${hits.length}`)),
-      make("ul", { class: `hits ${kind === "Models" || kind === "Layers" ? "" : "pictured"}` }, ...hits.slice(0, MOST).map((one) => make("li", {}, entry(one))))));
+      make("ul", { class: `hits ${["Models", "Layers"].includes(kind) ? "" : "pictured"} ${["Layers", "Units"].includes(kind) ? "path" : ""}` }, ...hits.slice(0, MOST).map((one) => make("li", {}, entry(one))))));
     found.replaceChildren(...(sections.length ? sections : [make("p", { class: "missing" }, "Nothing is called that.")]));
   }
 

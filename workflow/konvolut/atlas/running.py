@@ -1,0 +1,155 @@
+"""The atlas of a sweep that has not ended: pages of what is there, with words where something is yet to be rendered.
+
+It is built beside the one that readers have open and takes its place by renaming. A layer whose results have not
+changed is taken over from there; the others are made side by side, a process each.
+"""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from konvolut.asked.plan import parse_channels
+from konvolut.asked.shards import AtlasShard
+from konvolut.atlas import write
+from konvolut.atlas.classes import ClassInputs, ClassModel
+from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+
+STAMP = "made-from.txt"
+OF_LAYERS = ("channels", "dreams", "accentuation", "layer_dreams", "caricature")
+ONCE = ("examples", "kernels", "alike", "trust")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The rows of the plan and the patterns of the files of each technique and of those that a model has once.
+
+    `again` is the pattern of the command that makes one unit's picture again.
+    """
+
+    plan: pd.DataFrame
+    patterns: dict[str, str]
+    again: str
+
+    def there(self, technique: str, model: str, layer: str = "") -> tuple[Path, ...]:
+        """The files of a technique that are finished, of one layer where it has files of layers."""
+        rows = self.plan[(self.plan["technique"] == technique) & (self.plan["model"] == model)]
+        rows = rows[rows["layer"] == layer] if layer else rows
+        paths = [Path(self.patterns[technique].format(**row)) for row in rows.to_dict("records")]
+        return tuple(path for path in dict.fromkeys(paths) if path.exists())
+
+    def own(self, name: str, model: str) -> Path | None:
+        """A file that a model has once, or None."""
+        path = Path(self.patterns[name].format(model=model))
+        return path if path.exists() else None
+
+    def planned(self, model: str, layer: str) -> tuple[int, ...]:
+        """The channels that get pictures from noise."""
+        rows = self.plan.query("technique == 'channels' and model == @model and layer == @layer")
+        return tuple(sorted({channel for text in rows["channels"] for channel in parse_channels(text)}))
+
+    def layers(self) -> dict[str, list[str]]:
+        """The layers of each model that will have a page."""
+        rows = self.plan[self.plan["technique"] == "atlas"]
+        return {model: list(part["layer"]) for model, part in rows.groupby("model", sort=False)}
+
+
+def build(sources: Sources, shard: AtlasShard, atlas: Path, processes: int) -> str:
+    """Make the atlas of what is there in the place of the last one; the sentence that says how far the sweep is."""
+    new = atlas.with_name(f"{atlas.name}.new")
+    shutil.rmtree(new, ignore_errors=True)
+    models = {key: names for key, names in sources.layers().items() if sources.own("identity", key)}
+    jobs = [(_layer_inputs(sources, shard, key, name), new / key / name) for key in models for name in models[key]]
+    with ProcessPoolExecutor(processes) as pool:
+        list(pool.map(_make_layer, *zip(*jobs, strict=True), [atlas] * len(jobs)) if jobs else [])
+    for key, names in models.items():
+        facts, layers = _facts(sources, key), tuple((name, new / key / name) for name in names)
+        write.model_page(ModelInputs(*facts, layers, shard.settings, running=True), new / key / "index.html")
+    classes, images = new / "classes", [_image_model(sources, key, new, names) for key, names in models.items()]
+    pictured = [_class_model(sources, key, new, names) for key, names in models.items()]
+    write.class_pages(ClassInputs(tuple(pictured), shard.photographs, shard.settings), classes)
+    write.image_pages(ImageInputs(shard.photographs, tuple(images), shard.settings, classes), new / "images")
+    sentence, folders = _progress(sources), tuple(new / key for key in models)
+    write.front_page(FrontInputs(folders, shard.photographs, shard.settings, (sentence,), classes, sentence), new)
+    _take_place(new, atlas)
+    return sentence
+
+
+def _facts(sources: Sources, key: str) -> tuple[Path, Path]:
+    return sources.own("identity", key), sources.own("layers", key)
+
+
+def _layer_inputs(sources: Sources, shard: AtlasShard, key: str, layer: str) -> LayerInputs:
+    return LayerInputs(
+        model_json=sources.own("identity", key),
+        census_csv=sources.own("layers", key),
+        layer=layer,
+        photographs=shard.photographs,
+        settings=shard.settings,
+        activations=sources.there("activations", key),
+        **{name: sources.there(name, key, layer) for name in OF_LAYERS},
+        **{name: sources.own(name, key) for name in ONCE},
+        examples_shown=shard.examples_shown,
+        again=sources.again.format(model=key, layer=layer, channel="{channel}"),
+        planned=sources.planned(key, layer),
+    )
+
+
+def _image_model(sources: Sources, key: str, atlas: Path, layers: Iterable[str]) -> ImageModel:
+    inverted = [(layer, sources.there("inversion", key, layer)) for layer in layers]
+    return ImageModel(
+        *_facts(sources, key),
+        layers=tuple((name, atlas / key / name) for name in layers),
+        examples=sources.own("examples", key),
+        inversion=tuple((layer, paths) for layer, paths in inverted if paths),
+        **{name: sources.there(name, key) for name in ("activations", "saliency", "patches", "fooling")},
+    )
+
+
+def _class_model(sources: Sources, key: str, atlas: Path, layers: Iterable[str]) -> ClassModel:
+    return ClassModel(
+        *_facts(sources, key),
+        layers=tuple((name, atlas / key / name) for name in layers),
+        **{name: sources.there(name, key) for name in ("classes", "activations")},
+    )
+
+
+def _make_layer(inputs: LayerInputs, folder: Path, last: Path) -> None:
+    """One layer's page: linked from the last atlas where it was made from the same files."""
+    stamp, before = _stamp(inputs), last / folder.parent.name / folder.name
+    if (before / STAMP).exists() and (before / STAMP).read_text(encoding="utf-8") == stamp:
+        shutil.copytree(before, folder, copy_function=os.link)
+        os.link(before.with_name(f"{before.name}.html"), folder.with_name(f"{folder.name}.html"))
+        return
+    write.layer_pages(inputs, folder.with_name(f"{folder.name}.html"), folder)
+    (folder / STAMP).write_text(stamp, encoding="utf-8")
+
+
+def _stamp(inputs: LayerInputs) -> str:
+    """What a layer was made from: its settings, and names, sizes and times of its files."""
+    files = [inputs.model_json, inputs.census_csv, *inputs.activations, *(getattr(inputs, name) for name in ONCE)]
+    files += [path for name in OF_LAYERS for path in getattr(inputs, name)]
+    facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files if path is not None]
+    return hashlib.sha256(repr((inputs, facts)).encode()).hexdigest()
+
+
+def _progress(sources: Sources) -> str:
+    rows = sources.plan[sources.plan["technique"].isin(["channels", "dreams"])]
+    there = [Path(sources.patterns[row["technique"]].format(**row)).exists() for row in rows.to_dict("records")]
+    done, all_units = int(rows["units"][there].sum()), int(rows["units"].sum())
+    return f"The sweep is running: {done:,} of {all_units:,} pictures of units are there."
+
+
+def _take_place(new: Path, atlas: Path) -> None:
+    """Two renames: whoever reads sees the old atlas or the new one, never half of either."""
+    old = atlas.with_name(f"{atlas.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if atlas.exists():
+        atlas.rename(old)
+    new.rename(atlas)
+    shutil.rmtree(old, ignore_errors=True)
