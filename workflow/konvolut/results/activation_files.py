@@ -9,9 +9,11 @@ import numpy as np
 from konvolut.results.contents import Activations, Best, Evidence, LayerActivations, Moments, Sketch
 from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
-# Bytes of one chunk of maps: found by reading one channel over all photographs and one photograph over all channels;
-# below 16 KB the per-chunk cost wins, above 1 MB the other direction reads too much.
-CHUNK_BYTES = 128 * 1024
+# Bytes of one chunk of maps, and how many times more photographs than channels it holds: found by reading one channel
+# over all photographs and one photograph over all channels (benchmarks/evidence.py hdf5). Both then take up to 5 times as
+# long as a file of just these numbers; with 128 KB of as many of each a channel took up to 38 times as long. Below 16 KB
+# the cost per chunk wins.
+CHUNK_BYTES, TALLER = 16 * 1024, 4
 # Photographs and units in one chunk of pooled statistics: as many as wait in memory, and what look-alikes read at once.
 POOLED_CHUNK = (64, 256)
 POOLED = ("max", "mean", "cell")
@@ -175,10 +177,10 @@ def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
 
 
 def map_chunks(maps: np.ndarray, photographs_at_most: int) -> tuple[int, int, int, int]:
-    """Chunk shape for maps (n, C, H, W): whole maps, split between photographs and channels as evenly as fits."""
+    """Chunk shape for maps (n, C, H, W): whole maps, of more photographs than channels."""
     _, channels, height, width = maps.shape
     cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
-    photographs = min(photographs_at_most, max(1, round(cells**0.5)))
+    photographs = min(photographs_at_most, cells, max(1, round((cells * TALLER) ** 0.5)))
     return photographs, min(channels, max(1, cells // photographs)), height, width
 
 
