@@ -10,7 +10,7 @@ checkpoint plan:
     input:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
         calibration=ancient("results/calibration.tsv"),
-        photographs=[photograph.path for photograph in sweep.settings.images],
+        photographs=sweep.all_photographs(),
     output:
         plan="results/plan.tsv",
         photographs="results/photographs.tsv",

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,9 @@ from konvolut.asked import plan, settings, shards, survey
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.errors import UserError
 from konvolut.results import part
+
+# Up to so many photographs Snakemake looks at the time of each file before a run; it keeps all of them in memory.
+WATCHED_AT_MOST = 10_000
 
 SHARDS = {
     "activations": shards.ActivationsShard,
@@ -69,8 +72,7 @@ class Sweep:
 
     def begin(self) -> None:
         """Before the first job: take the folder, or say in one sentence why it cannot be had and end with status 1."""
-        inputs = [photograph.path for photograph in self.settings.images]
-        inputs += [model.weights_path for model in self.settings.models if model.weights_path]
+        inputs = self.all_photographs() + [model.weights_path for model in self.settings.models if model.weights_path]
         try:
             self._lock = folder.begin(RESULTS, map(Path, inputs))
         except UserError as error:
@@ -115,7 +117,16 @@ class Sweep:
 
     def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
         """An input function: the files of the photographs that a shard of `technique` reads."""
-        return lambda wildcards: [photograph.path for photograph in self._photographs(technique, wildcards)]
+        return lambda wildcards: self._watched(self._photographs(technique, wildcards))
+
+    def all_photographs(self) -> list[str]:
+        """The files of all photographs."""
+        return self._watched(self.settings.images)
+
+    def _watched(self, photographs: Iterable[settings.Photograph]) -> list[str]:
+        """Files whose change is a reason to compute again; none of a set that is too large to be watched."""
+        few = len(self.settings.images) <= WATCHED_AT_MOST
+        return [photograph.path for photograph in photographs] if few else []
 
     def weights(self, wildcards) -> list[str]:
         """The files that hold a model's weights: one or none."""

@@ -19,6 +19,7 @@ from konvolut.errors import UserError, nearest
 SHORTEST_SIDE_PX = 2
 LARGEST_16_BIT, LARGEST_8_BIT = 65535, 255
 WHITE = (255, 255, 255, 255)
+LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 # round(255 * mean) of ImageNet's mean, with which timm pads unless told otherwise.
 IMAGENET_GREY = (124, 116, 104)
 INTERPOLATIONS = {
@@ -55,10 +56,15 @@ def read(path: str | Path, shortest_px: int | None = None) -> np.ndarray:
             raise UserError(f"{path} cannot be decoded, it is cut off, damaged or unusual: {_reason(error)}") from error
 
 
-def check_header(path: str | Path) -> None:
-    """Raise UserError if the file's first bytes already tell that it is no photograph; decodes nothing."""
+def check_header(path: str | Path) -> tuple[int, int]:
+    """Height and width as seen upright; UserError if the first bytes tell that it is no photograph; decodes nothing."""
     with _opened(path) as image:
         _check_size(image, path)
+        width, height = image.size
+        hidden = (
+            image.format == "PNG" and "exif" not in image.info
+        )  # Pillow would decode the pixels to look behind them
+        return (width, height) if not hidden and _orientation(image) in LYING else (height, width)
 
 
 def fit(
@@ -167,11 +173,14 @@ def _check_size(image: Image.Image, path: str | Path) -> None:
 
 def _turned_upright(image: Image.Image) -> Image.Image:
     """The image as its EXIF orientation wants it seen; a damaged EXIF block wants nothing."""
+    return ImageOps.exif_transpose(image) if _orientation(image) != 1 else image
+
+
+def _orientation(image: Image.Image) -> int:
     try:
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:
-        return image
-    return ImageOps.exif_transpose(image) if turned else image
+        return 1
 
 
 def _as_rgb(image: Image.Image, path: str | Path) -> Image.Image:

@@ -1,0 +1,59 @@
+"""Large sets of photographs: believed by their headers, not watched one by one."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from konvolut.asked import settings, survey, sweep
+from konvolut.asked.sheets import Photograph
+from konvolut.errors import UserError
+from konvolut.pictures import images
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Three photographs; the second is cut off behind its header, the third lies on its side."""
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        images.write_png(tmp_path / f"{name}.png", rng.integers(0, 256, (40, 60, 3), dtype=np.uint8))
+    whole = (tmp_path / "b.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[: len(whole) // 2])
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(rng.integers(0, 256, (40, 60, 3), dtype=np.uint8)).save(tmp_path / "c.jpg", exif=exif)
+    return [
+        Photograph(name, name, str(tmp_path / file))
+        for name, file in zip("abc", ("a.png", "b.png", "c.jpg"), strict=True)
+    ]
+
+
+def test_a_small_set_is_decoded_and_what_is_cut_off_is_found(photographs):
+    table = survey.survey(photographs, "skip")
+    assert table["problem"].map(bool).tolist() == [False, True, False]
+    assert table[["height", "width"]].values.tolist() == [[40, 60], [0, 0], [60, 40]]
+
+
+def test_a_large_set_is_believed_by_its_headers_sizes_as_seen_upright(photographs, monkeypatch):
+    monkeypatch.setattr(survey, "DECODED_AT_MOST", 2)
+    monkeypatch.setattr(images, "read", None)  # would be called
+    table = survey.survey(photographs, "fail")
+    assert (table["problem"] == "").all()
+    assert table[["height", "width"]].values.tolist() == [[40, 60], [40, 60], [60, 40]]
+
+
+def test_before_a_run_only_the_first_headers_of_a_large_set_are_read(photographs, tmp_path, monkeypatch):
+    (tmp_path / "c.jpg").write_bytes(b"no photograph")
+    asked = SimpleNamespace(images=tuple(photographs), images_on_error="fail")
+    with pytest.raises(UserError, match="image 'c'"):
+        settings.check_images(asked)
+    monkeypatch.setattr(settings, "HEADERS_AT_ONCE", 2)
+    assert settings.check_images(asked) == ()
+
+
+def test_files_of_a_set_too_large_to_be_watched_are_no_inputs(photographs, monkeypatch):
+    one = SimpleNamespace(settings=SimpleNamespace(images=tuple(photographs)))
+    assert sweep.Sweep._watched(one, photographs[:1]) == [photographs[0].path]
+    monkeypatch.setattr(sweep, "WATCHED_AT_MOST", 2)
+    assert sweep.Sweep._watched(one, photographs) == []
