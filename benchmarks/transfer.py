@@ -1,13 +1,16 @@
 """Class pictures painted on lite0, recognised by lite1 and lite2 that never saw them: ours, lucent's and horama's.
 
-    .venv/bin/python benchmarks/transfer.py [--classes 40]
+    .venv/bin/python benchmarks/transfer.py [--classes 40] [--folder /tmp/konvolut-transfer]
 
-All have the CPU time that our default recipe takes: a peer's steps are what fits into it, by the time of its own steps.
-Pictures are of 224 px and scaled to what the recognising model sees. The table counts pictures whose class comes first.
+Each picture is kept in the folder, and the same command goes on where it was stopped. All have the CPU time that our
+default recipe takes: a peer's steps are what fits into it, by the time of its own steps. Pictures are of 224 px and
+scaled to what the recognising model sees. The table counts pictures whose class comes first.
 """
 
 import argparse
+import json
 import os
+from pathlib import Path
 
 import contenders
 import numpy as np
@@ -29,24 +32,50 @@ RECOGNISERS = {
     )
     for n, digest in ((1, "77cc7160"), (2, "9656183e"))
 }
+# Pictures between two notes of what is done.
+AT_ONCE = 8
 # Steps by which a peer's pace is measured: a long run less a short one.
 SHORT, LONG = 1, 4
 PAINTERS = {"lucent": contenders.lucent, "horama": contenders.horama}
 
 
-def painted(name: str, classes: list[int], budget_s: float) -> tuple[np.ndarray, int, float]:
-    """Pictures (n, 224, 224, 3) uint8, the number of steps and the CPU seconds for each; no budget for our own."""
+def painted(name: str, classes: list[int], steps: int) -> tuple[np.ndarray, float]:
+    """Pictures (n, 224, 224, 3) uint8 of some classes and the CPU seconds for each; ours take their recipe's steps."""
     subject, made = peers.subject_of("lite0", "classifier"), []
     if name == "konvolut":
-        recipe = named("konvolut", keep_every=0)
-        steps, paint = recipe.steps, lambda: contenders.konvolut(subject, classes, recipe, peers.PX)
+        recipe = named("konvolut", keep_every=0, precision="bfloat16")
+        spent = peers.cpu_seconds(lambda: made.append(contenders.konvolut(subject, classes, recipe, peers.PX)))
     else:
-        painter = PAINTERS[name]
-        pace = [peers.cpu_seconds(lambda n=n: painter(subject, classes[:1], n, peers.PX)) for n in (SHORT, SHORT, LONG)]
-        steps = max(1, round(budget_s * (LONG - SHORT) / (pace[2] - pace[1])))
-        paint = lambda: painter(subject, classes, steps, peers.PX)  # noqa: E731
-    spent = peers.cpu_seconds(lambda: made.append(paint()))
-    return made[0], steps, spent / len(classes)
+        spent = peers.cpu_seconds(lambda: made.append(PAINTERS[name](subject, classes, steps, peers.PX)))
+    return made[0], spent / len(classes)
+
+
+def steps_for(name: str, budget_s: float) -> int:
+    """How many steps of a peer fit into a time, by the pace of a long run less a short one."""
+    subject = peers.subject_of("lite0", "classifier")
+    painter = PAINTERS[name]
+    pace = [peers.cpu_seconds(lambda n=n: painter(subject, [0], n, peers.PX)) for n in (SHORT, SHORT, LONG)]
+    return max(1, round(budget_s * (LONG - SHORT) / (pace[2] - pace[1])))
+
+
+def finish(name: str, classes: list[int], folder: Path, process, budget_s: float) -> tuple[int, float]:
+    """Paint what is not yet in the folder, a few classes at a time; steps and the mean CPU seconds of a picture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notes = folder / "notes.json"
+    known = json.loads(notes.read_text()) if notes.exists() else {"steps": 0, "seconds": {}}
+    if name == "konvolut":
+        known["steps"] = named("konvolut").steps
+    elif not known["steps"]:
+        known["steps"] = process.submit(steps_for, name, budget_s).result()
+    missing = [number for number in classes if str(number) not in known["seconds"]]
+    for first in range(0, len(missing), AT_ONCE):
+        part = missing[first : first + AT_ONCE]
+        pictures, spent = process.submit(painted, name, part, known["steps"]).result()
+        for number, picture in zip(part, pictures, strict=True):
+            images.write_png(folder / f"{number}.png", picture)
+            known["seconds"][str(number)] = spent
+        notes.write_text(json.dumps(known))
+    return known["steps"], float(np.mean([known["seconds"][str(number)] for number in classes]))
 
 
 def recognised(recogniser: str, pictures: np.ndarray, classes: list[int]) -> int:
@@ -63,6 +92,7 @@ def recognised(recogniser: str, pictures: np.ndarray, classes: list[int]) -> int
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--classes", type=int, default=40)
+    parser.add_argument("--folder", type=Path, default=Path("/tmp/konvolut-transfer"), help="where pictures are kept")
     asked = parser.parse_args()
     contenders.enter_peers_venv()
     os.environ |= {"OMP_NUM_THREADS": "1", "TQDM_DISABLE": "1"}
@@ -71,8 +101,10 @@ def main() -> None:
     with peers.open_process(True) as ours, peers.open_process(False) as theirs:
         budget_s = 0.0
         for name, process in (("konvolut", ours), *((name, theirs) for name in PAINTERS)):
-            pictures, steps, spent = process.submit(painted, name, classes, budget_s).result()
+            folder = asked.folder / name
+            steps, spent = finish(name, classes, folder, process, budget_s)
             budget_s = budget_s or spent
+            pictures = np.stack([images.read(folder / f"{number}.png") for number in classes])
             counts = [ours.submit(recognised, other, pictures, classes).result() for other in RECOGNISERS]
             print(f"{name:10}{steps:5}{spent:8.1f} s   " + "   ".join(f"{count:5}" for count in counts), flush=True)
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from konvolut.asked import terms
 from konvolut.pictures import health
 
 
@@ -36,3 +37,26 @@ def test_deviations_are_those_of_the_units_maxima_over_photographs():
     maxima = np.array([1.0, 3.0, 5.0])
     assert health.deviations(7.0, maxima.mean(), maxima.std()) == pytest.approx((7 - 3) / np.sqrt(8 / 3))
     assert np.isnan(health.deviations(7.0, 3.0, 0.0))
+
+
+@pytest.mark.parametrize(("clean_max", "letter"), [(0.5, "w"), (0.2, "g"), (-1.0, "g")])
+def test_a_picture_that_is_to_silence_its_unit_is_held_against_the_photograph_that_excites_it_least(clean_max, letter):
+    assert health.verdict(np.array([0.0, 1.0]), clean_max, 3.0, 0.2) == letter
+
+
+@pytest.mark.parametrize(
+    ("objective", "expected"),
+    [
+        ((("negative", 1.0),), True),
+        ((("mean", -1.0),), True),
+        ((("negative", -1.0),), False),
+        ((("peaks", 1.0),), False),
+        ((("negative", 1.0), ("mean", 0.5)), False),
+        ((("negative", 1.0), ("layer", 0.5), ("mean:3", 1.0)), True),
+        ((("layer", 1.0),), False),
+        ((), False),
+    ],
+    ids=str,
+)
+def test_an_objective_silences_a_unit_if_all_its_terms_of_the_own_channel_do(objective, expected):
+    assert terms.silences(objective) is expected

@@ -38,6 +38,19 @@ def parse(text: str) -> Term:
     return Term(parts["name"], channel, cell, parts["layer"] or "")
 
 
+def silences(objective: Objective) -> bool:
+    """Whether an objective is to be raised by exciting a unit less: `negative`, or its mean taken off."""
+    own = [(term.name == "negative") == (weight > 0) for term, weight in _of_own_channel(objective) if weight]
+    return bool(own) and all(own)
+
+
+def _of_own_channel(objective: Objective) -> list[tuple[Term, float]]:
+    terms = [(parse(text), weight) for text, weight in objective]
+    return [
+        (one, weight) for one, weight in terms if one.name in OF_A_CHANNEL and one.channel is None and not one.layer
+    ]
+
+
 def linear_layers(objective: Objective, own_layer: str) -> tuple[str, ...]:
     """The layers that an objective wants to see before their activation."""
     return tuple({term.layer or own_layer for term in map(parse, dict(objective)) if term.name == "negative"})

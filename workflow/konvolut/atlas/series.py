@@ -26,11 +26,11 @@ class SeriesWriter:
         self.sheets: dict[str, SheetWriter] = {}
         self.squares: list[np.ndarray] = []
 
-    def add(self, pictures: store.Pictures, passport: dict, natural_max: np.ndarray | None) -> None:
+    def add(self, pictures: store.Pictures, passport: dict, natural: np.ndarray | None) -> None:
         """Take one shard."""
         if not self.sheets:
             self._open_sheets(pictures)
-        self.series.add(pictures, passport, natural_max)
+        self.series.add(pictures, passport, natural)
         for row, picture in enumerate(pictures.picture):
             tiles = {"plate": [picture], "large": [picture], "steps": pictures.intermediate[row]}
             if pictures.transparency is not None:
@@ -73,7 +73,7 @@ class SeriesWriter:
             self.sheets["steps"] = SheetWriter(self.folder, f"steps-{prefix}", steps)
 
 
-def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray | None) -> list[Series]:
+def write_optimised(inputs: LayerInputs, folder: Path, natural: np.ndarray | None) -> list[Series]:
     """Sheets and facts of all channels and dreams of one layer, one series per technique and start."""
     starts = {photo.key: photo.label or photo.id for photo in inputs.photographs}
     finished = []
@@ -84,7 +84,7 @@ def write_optimised(inputs: LayerInputs, folder: Path, natural_max: np.ndarray |
             if start not in writers:
                 series = _new_series(technique, start, starts.get(start, start))
                 writers[start] = SeriesWriter(series, folder, len(paths), inputs.settings)
-            writers[start].add(pictures, passport, natural_max)
+            writers[start].add(pictures, passport, natural)
         finished += [writer.finish() for writer in writers.values()]
     return finished
 

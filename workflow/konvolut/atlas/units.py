@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from konvolut.asked import terms
 from konvolut.asked.plan import format_channels
 from konvolut.atlas.evidence import Index, Natural, of_unit, rounded, table_columns, table_row
 from konvolut.atlas.model import LayerFacts, Shown
@@ -36,16 +37,18 @@ class Series:
     passport_of: list[int] = field(default_factory=list)
     animated: bool = False
 
-    def add(self, pictures: store.Pictures, passport: dict, natural_max: np.ndarray | None) -> None:
-        """Note one shard's facts."""
+    def add(self, pictures: store.Pictures, passport: dict, natural: np.ndarray | None) -> None:
+        """Note one shard's facts; `natural` (units, 2) has the lowest and the highest of the photographs' maxima."""
         if passport not in self.passports:
             self.passports.append(passport)
         self.steps = [int(step) for step in pictures.step]
         self.last_step = max(0, pictures.curve.shape[1] - 1)
+        silences = terms.silences(passport.get("recipe", {}).get("objective", ()))
         for row, channel in enumerate(map(int, pictures.channel)):
-            best = None if natural_max is None else float(natural_max[channel])
+            least, best = (None, None) if natural is None else map(float, natural[channel])
             self.channels.append(channel)
-            self.health += health.verdict(pictures.curve[row], float(pictures.activation[row][1]), best)
+            reached = float(pictures.activation[row][1])
+            self.health += health.verdict(pictures.curve[row], reached, best, least if silences else None)
             self.activations.append(rounded(pictures.activation[row]))
             self.curves.append(rounded(thinned(pictures.curve[row])))
             self.attempts.append(int(pictures.attempt[row]))

@@ -28,6 +28,8 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+
 from konvolut.atlas import (
     assets,
     classes,
@@ -59,7 +61,8 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     found = model.read_examples(inputs.examples, inputs.layer)
     examples = found.layers.get(inputs.layer)
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
-    optimised = series.write_optimised(inputs, folder, None if examples is None else examples.max)
+    maxima = None if examples is None else np.stack([examples.edges[:, 0], examples.max], 1)
+    optimised = series.write_optimised(inputs, folder, maxima)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
     beside = evidence.read_beside(inputs)
     natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown, beside)

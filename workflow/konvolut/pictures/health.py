@@ -3,6 +3,7 @@
 d  dead          the objective never rose
 w  weak          the clean picture excites its unit less than the best photograph does
 g  good          it excites the unit more
+                 (pictures that are to silence it: weak if they excite it more than the least exciting photograph)
 -  not compared  no photographs to compare with
 """
 
@@ -22,15 +23,18 @@ def rises(curve: np.ndarray) -> bool:
     return late - start > max(LEAST_SHARE * abs(start), LEAST_RISE)
 
 
-def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None) -> str:
+def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None, natural_min: float | None = None) -> str:
     """One letter from an ascent's curve (steps + 1,), the clean picture's maximum and the best photograph's.
 
-    A curve of one value or none is no ascent and cannot be dead.
+    For pictures that are to silence their unit give `natural_min`, the lowest of the photographs' maxima, too. A curve
+    of one value or none is no ascent and cannot be dead.
     """
     if len(curve) > 1 and not rises(curve):
         return DEAD
     if natural_max is None:
         return NOT_COMPARED
+    if natural_min is not None:
+        return WEAK if clean_max > natural_min else GOOD
     return WEAK if clean_max < natural_max else GOOD
 
 
