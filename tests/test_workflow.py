@@ -209,7 +209,8 @@ def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp
     change(tmp_path, images_on_error="skip")
     assert snakemake(tmp_path).returncode == 0
     about = (tmp_path / "results/atlas/about.html").read_text()
-    assert "Left out: image &#39;cut &lt;b&gt;&#39;" in about
+    assert "Left out: image &#39;cut &lt;b&gt;&#39;: its file" in about
+    assert str(tmp_path) not in about
 
 
 def test_weights_that_do_not_fit_are_named(tmp_path):

@@ -32,9 +32,10 @@ def survey(photographs: Sequence[Photograph], on_error: str) -> pd.DataFrame:
             path = photograph.path
             height, width = images.read(path).shape[:2] if decoded else images.check_header(path)
         except UserError as error:
-            problem = f"image {photograph.id!r}: {error}"
+            sentence = f"image {photograph.id!r}: {error}"
             if on_error != "skip":
-                raise UserError(f"{problem}; images_on_error: skip leaves such images out") from error
+                raise UserError(f"{sentence}; images_on_error: skip leaves such images out") from error
+            problem = sentence.replace(str(photograph.path), "its file")  # the atlas is public, folders are not
         rows.append((photograph.key, photograph.id, width, height, problem))
     table = pd.DataFrame(rows, columns=COLUMNS)
     if len(table) and (table["problem"] != "").all():
