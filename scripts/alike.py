@@ -4,7 +4,7 @@ from pathlib import Path
 
 from konvolut import job
 
-with job.logged(snakemake.log[0], f"alike {snakemake.wildcards.model}") as progress:
+with job.logged(snakemake.log[0], f"alike {snakemake.wildcards.model}", snakemake.threads) as progress:
     from konvolut.asked import shards
     from konvolut.techniques import alike
 

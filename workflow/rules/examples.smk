@@ -38,8 +38,9 @@ rule alike:
         "results/logs/alike/{model}.log",
     conda:
         "../envs/konvolut.yaml"
+    threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        mem_mb=lambda wildcards, attempt: attempt * 4000,
         runtime=lambda wildcards, attempt: attempt * 120,
     params:
         shard=sweep.told("alike"),

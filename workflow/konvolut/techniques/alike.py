@@ -21,7 +21,8 @@ from konvolut.results.contents import Alike
 
 # Bytes of the columns that are compared with all others at once, and of those that pass by: the first decides how often
 # everything is read, the second what a product takes.
-OWN_BYTES, PASSING_BYTES = 2**30, 2**28
+OWN_BYTES, PASSING_BYTES = 2**31, 2**28
+ROWS_AT_ONCE = 1024  # of squares summed in float32 before float64 takes over: they stay within a core's cache
 NOBODY = -1
 LAYER, LAYERS = "inside", "across"  # relations beside those to other models
 
@@ -76,7 +77,7 @@ def find(
     photographs = _photographs(files)
     places = [(model, layer) for model in sorted(files) for layer in store.layers_of(files[model][0])]
     counts = {place: store.units_of(files[place[0]][0], place[1]) for place in places}
-    own_columns = list(_blocks(places, counts, OWN_BYTES // (4 * photographs), [own]))
+    own_columns = list(_blocks(places, counts, PASSING_BYTES // (4 * photographs), [own]))
     everything = list(_blocks(places, counts, PASSING_BYTES // (4 * photographs), sorted(files)))
     found: dict[str, dict[str, list[Alike]]] = {layer: {} for model, layer in places if model == own}
     groups = list(_groups(own_columns, OWN_BYTES // (4 * photographs)))
@@ -98,7 +99,7 @@ def find(
 
 def _nearest(files: Mapping, group: Sequence[Columns], everything: Sequence[Columns], shard: AlikeShard) -> list[dict]:
     """For each of the columns of a group, relation -> Nearest, from one walk over everything."""
-    block = np.concatenate([standardised(_read(files, mine, shard.pooled)) for mine in group], 1)
+    block = _block(files, group, shard.pooled)
     ends = np.cumsum([mine.count for mine in group])
     nearest: list[dict[str, Nearest]] = [{} for _ in group]
     for other in everything:
@@ -113,14 +114,28 @@ def _nearest(files: Mapping, group: Sequence[Columns], everything: Sequence[Colu
     return nearest
 
 
+def _block(files: Mapping, group: Sequence[Columns], pooled: str) -> np.ndarray:
+    """The standardised columns of a group side by side."""
+    block, first = np.zeros((0, 0), np.float32), 0
+    for mine in group:
+        columns = standardised(_read(files, mine, pooled))
+        if not first:
+            block = np.empty((len(columns), sum(one.count for one in group)), np.float32)
+        block[:, first : first + mine.count] = columns
+        first += mine.count
+    return block
+
+
 def standardised(pooled: np.ndarray) -> np.ndarray:
     """Columns (n, units) float32 of mean 0 and length 1, so that products are correlations; constant ones are 0."""
-    centred = pooled - pooled.mean(0, dtype=np.float64).astype(np.float32)
-    length = np.sqrt((centred.astype(np.float64) ** 2).sum(0)).astype(np.float32)
-    constant = ~(length > 0) | ~np.isfinite(length) | (np.ptp(pooled, axis=0) == 0)
-    length[constant] = np.inf
-    centred[:, constant] = 0
-    return centred / length
+    parts = [slice(first, first + ROWS_AT_ONCE) for first in range(0, len(pooled), ROWS_AT_ONCE)]
+    centred = pooled - (sum(pooled[part].sum(0, dtype=np.float64) for part in parts) / len(pooled)).astype(np.float32)
+    squares = sum(np.einsum("nu,nu->u", centred[part], centred[part]).astype(np.float64) for part in parts)
+    # The mean of equal float32 numbers is exact in float64, so that a constant column is 0 throughout.
+    varies = (squares > 0) & np.isfinite(squares)
+    centred *= np.where(varies, 1 / np.sqrt(np.where(varies, squares, 1)), 0).astype(np.float32)
+    centred[:, ~varies] = 0
+    return centred
 
 
 def chance(candidates: int, photographs: int) -> float:
