@@ -6,7 +6,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-sys.path.insert(0, f"{workflow.basedir}/workflow")
+sys.path.insert(0, f"{workflow.current_basedir}/workflow")
 
 from konvolut.provenance import code_digest
 from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit

@@ -15,8 +15,8 @@ rule atlas_now:
         "../envs/konvolut.yaml"
     threads: workflow.cores or 1
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=lambda wildcards, attempt: attempt * 120,
     params:
         atlas="results/atlas-now",
         shard=sweep.told_atlas,

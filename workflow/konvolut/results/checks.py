@@ -18,7 +18,7 @@ from konvolut.results.store import read_passport
 # What is fitted to a model or a layer, so that a passport may say another value than the configuration.
 FITTED = {"learning_rate", "transforms", "coarse_px", "coarse_steps", "precision"}
 # Files that belong to a sweep beside those of its plan.
-OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs")
+OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs", "atlas-now")
 OF_MODEL = ("layers.csv", "model.json", "precision.csv", "examples.h5", "units.csv")
 OF_ATLAS = ("assets", "images")
 
