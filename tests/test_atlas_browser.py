@@ -291,3 +291,14 @@ def test_over_http_nothing_differs(visit, atlas):
         assert missing_pictures(page) == []
         page.close()
         server.shutdown()
+
+
+def test_paper_is_white_and_its_text_dark_whatever_the_screen_is(visit):
+    page = visit("lite0/index.html", color_scheme="dark")
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.emulate_media(media="print")
+    ink, paper = page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    assert (ink, paper) == ("rgb(26, 27, 29)", "rgb(255, 255, 255)")

@@ -186,3 +186,7 @@ def test_boxes_only_leaves_the_crops_and_the_address_says_so(visit):
     assert state(page) == "#u3&x=1"
     page.wait_for_function("() => document.querySelectorAll('#panel .boxes .shot .cut').length === 6")
     assert page.locator("#panel .whole:visible").count() == 0
+    sides = page.eval_on_selector_all(
+        "#panel .boxes .shot .cut", "all => all.map(one => [one.clientWidth, one.clientHeight])"
+    )
+    assert all(abs(width - height) <= 1 for width, height in sides), "a crop is a square: else it would be stretched"

@@ -92,6 +92,7 @@
   function best({ facts, photographs }) {
     const part = evidence.examples(facts, photographs);
     part.querySelector("h3").remove();
+    part.classList.add("boxes");
     return part;
   }
 

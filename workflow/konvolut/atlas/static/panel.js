@@ -84,7 +84,7 @@ const Panel = (() => {
 
   // Before the ascent: the photograph of a dream; of a feature the same unit of the network as it was initialised.
   function before(unit, series) {
-    const box = make("span", { class: "cell none" }, "…");
+    const box = make("span", { class: "cell none", "--r": Konvolut.place(series, "large", 0).r }, "…");
     if (series.technique === "dreams") box.replaceChildren(make("img", { src: photo(series.start), alt: `${series.title}, before the dream`, style: "position:static;width:100%" }));
     else twin(unit).then((found) => box.replaceWith(found || make("span", { class: "cell none" }, "no untrained twin in this atlas")), () => {});
     return box;
