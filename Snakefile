@@ -20,7 +20,7 @@ sweep = load_or_exit(config, lambda: checkpoints.plan.get().output, check=workfl
 
 wildcard_constraints:
     model=r"(?!atlas/|logs/)[^/]+",
-    layer=r"(?!index\.html$)[^/]+",
+    layer=r"(?!(index\.html|summary\.json|layers\.js)$)[^/]+",
     first=r"\d+",
     last=r"\d+",
 
@@ -28,6 +28,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
+        "results/report.tsv",
         "results/atlas/index.html",
         sweep.shards("atlas", "results/atlas/{model}/{layer}"),
         sweep.shards("kernels", "results/{model}/kernels.h5"),

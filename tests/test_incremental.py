@@ -110,3 +110,11 @@ def test_touched_files_need_nothing(sweep):
         os.utime(path)
     assert jobs_of(sweep) == {}
     assert CONFIG["layers"] == LAYERS
+
+
+def test_snakemakes_report_holds_the_summary(sweep):
+    run = snakemake(sweep, "--report", "report.html")
+    assert run.returncode == 0, run.stderr
+    page = (sweep / "report.html").read_text()
+    for name in ("results/report.tsv", "results/atlas/tiny/summary.json"):
+        assert name in page

@@ -47,7 +47,7 @@ rule atlas_model:
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
     output:
         html="results/atlas/{model}/index.html",
-        summary="results/atlas/{model}/summary.json",
+        summary=report("results/atlas/{model}/summary.json", category="Models"),
         names="results/atlas/{model}/layers.js",
     log:
         "results/logs/atlas_model/{model}.log",

@@ -31,7 +31,7 @@ rule plan_report:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
         calibration=ancient("results/calibration.tsv"),
     output:
-        "results/report.tsv",
+        report("results/report.tsv", category="Sweep"),
     log:
         "results/logs/plan_report.log",
     localrule: True
