@@ -264,12 +264,18 @@ def test_a_random_unit_is_one_that_has_a_picture(visit):
     assert page.locator("#panel .first .cell img").count() == 1
 
 
-def test_strips_of_a_model_change_with_the_series(visit):
+def test_strips_of_a_model_change_with_the_series_and_the_address_says_which(visit):
+    def shown(page) -> list[str]:
+        return page.eval_on_selector_all(".strip img:not([hidden])", "all => all.map(one => one.getAttribute('src'))")
+
     page = visit("lite0/index.html")
     page.select_option("#series", "examples")
-    shown = page.eval_on_selector_all(".strip img:not([hidden])", "all => all.map(one => one.getAttribute('src'))")
-    assert len(shown) == 5
-    assert all(source.endswith("strip-examples.webp") for source in shown)
+    assert len(shown(page)) == 5
+    assert all(source.endswith("strip-examples.webp") for source in shown(page))
+    assert state(page) == "#t=examples"
+    assert shown(visit("lite0/index.html#t=examples")) == shown(page)
+    page.go_back()
+    assert not any("examples" in source for source in shown(page) if "classifier" not in source)
 
 
 def test_without_a_script_pictures_and_links_are_there(visit):

@@ -1,5 +1,5 @@
 "use strict";
-/* The page of a model: which series the strips show. */
+/* The page of a model: which series the strips show; the address says it too (#t=examples). */
 (() => {
   const choice = document.getElementById("series");
   if (!choice) return;
@@ -12,6 +12,16 @@
       if (wanted && !wanted.getAttribute("src")) wanted.src = wanted.dataset.src;
     }
   }
-  choice.addEventListener("change", show);
-  show();
+  function read() {
+    const given = new URLSearchParams(location.hash.slice(1)).get("t");
+    choice.value = [...choice.options].some(({ value }) => value === given) ? given : choice.options[0].value;
+    show();
+  }
+  choice.addEventListener("change", () => {
+    const usual = choice.selectedIndex === 0;
+    history.pushState(null, "", location.href.split("#")[0] + (usual ? "" : `#t=${encodeURIComponent(choice.value)}`));
+    show();
+  });
+  addEventListener("popstate", read);
+  read();
 })();
