@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from konvolut.asked.settings import AtlasSettings, Photograph
-from konvolut.atlas import charts, classes, plates, series, wholes
+from konvolut.atlas import charts, classes, plates, series, trials, wholes
 from konvolut.atlas.classes import ClassInputs
 from konvolut.atlas.model import LayerInputs
 from konvolut.atlas.write import class_pages
@@ -87,6 +87,13 @@ def test_where_a_picture_mattered_it_stays_and_elsewhere_it_fades():
     assert (shown[:5] == 200).all()
     assert (shown[6:] == plates.FREE).all()
     assert (shown[5] == (200 + plates.FREE) / 2).all()
+
+
+def test_a_change_is_shown_by_what_most_pixels_changed_not_by_the_one_that_changed_most():
+    change = np.full((100, 100, 3), 4.0)
+    change[0, 0] = 200
+    assert trials.strongest(change) == 4
+    assert trials.strongest(np.zeros((9, 9, 3))) == 1
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from konvolut.results import contents, store
 
 FRAME = (255, 255, 255)
 FRAME_PX = 2
+FULL_QUANTILE = 0.995
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class HiddenSquares:
 
 @dataclass(frozen=True)
 class Fooled:
-    """A photograph changed into another class; `change` is shown around grey, the largest one in full."""
+    """A photograph changed into another class; `change` is shown around grey, see strongest()."""
 
     target: str
     probability: float
@@ -91,7 +92,7 @@ class TrialWriter:
         made = []
         for row, target in enumerate(found.target_name):
             change = found.picture[row].astype(float) - found.input
-            shown = colours.in_colours((change / max(1.0, np.abs(change).max())).transpose(2, 0, 1))
+            shown = colours.in_colours((change / strongest(change)).transpose(2, 0, 1))
             made.append(
                 Fooled(
                     target=target,
@@ -112,6 +113,12 @@ class TrialWriter:
         else:
             images.write_webp(path, picture, plates.QUALITY)
         return quote(f"{self.folder.name}/{key}/{path.name}")
+
+
+def strongest(change: np.ndarray) -> float:
+    """What is shown in full of a change in 0..255: a few pixels change far more than all others, and would leave them
+    grey; at least one level."""
+    return max(1.0, float(np.quantile(np.abs(change), FULL_QUANTILE)))
 
 
 def framed(picture: np.ndarray, corners: np.ndarray, side: int) -> np.ndarray:
