@@ -13,7 +13,7 @@ rule atlas_now:
         "results/logs/atlas_now.log",
     conda:
         "../envs/konvolut.yaml"
-    threads: workflow.cores or 1
+    threads: sweep.cpus  # a run on a cluster has no number of cores
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=lambda wildcards, attempt: attempt * 120,

@@ -8,7 +8,7 @@ if "gpu" not in workflow.global_resources:  # as many jobs with a GPU at a time 
 
 onstart:
     if workflow.is_main_process:
-        sweep.begin()
+        sweep.begin(workflow.dag_settings.targets)
 
 
 onsuccess:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -66,7 +67,7 @@ class Sweep:
         self.settings, self.planned = wanted, planned
         self.model = {model.key: model for model in wanted.models}
         self.settings_json = shards.to_json(wanted)
-        self.gpus = len(lease.devices())
+        self.gpus, self.cpus = len(lease.devices()), os.cpu_count() or 1
         self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and self.gpus > 0))
         self._lock: int | None = None
 
