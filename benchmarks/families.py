@@ -1,6 +1,8 @@
 """What works for one small member of every family that timm lists, weights random: a table, and at its end a count.
 
-    .venv/bin/python benchmarks/families.py [--only FAMILY ...] [--from FAMILY]
+    .venv/bin/python benchmarks/families.py [--only FAMILY ...] [--from FAMILY] [--log FILE]
+
+With --log each row is kept in the file as soon as it is done, and the same command goes on where it was stopped.
 
 For each: the census, activations of one photograph in all layers with units, channel pictures of two steps in an early,
 a middle and a late layer, a dream of two steps at the photograph's own aspect (0.67), a vanilla saliency map; all
@@ -161,16 +163,22 @@ def outcome(call: Callable[[], None]) -> str:
     return "works"
 
 
-def run(rows: list[tuple[str, ModelSource]]) -> int:
-    """Print the table; the number of models of which something failed."""
+def run(rows: list[tuple[str, ModelSource]], log: Path | None) -> int:
+    """Print the table; the number of models of which something failed. Rows that the log holds are printed again."""
+    known = dict(line.split("\t", 2)[::2] for line in log.read_text().splitlines()) if log and log.exists() else {}
     counts = {"works": 0, "refused": 0, "FAILED": 0}
     print(f"{'family':27}{'model':34}{'layers':>14}  {'':8}{'CPU':>7}")
     for family, source in rows:
-        with tempfile.TemporaryDirectory() as folder:
-            trial = try_model(family, source, Path(folder))
-        models.build.cache_clear()
-        counts[trial.verdict] += 1
-        print(trial.line(), flush=True)
+        if family not in known:
+            with tempfile.TemporaryDirectory() as folder:
+                trial = try_model(family, source, Path(folder))
+            models.build.cache_clear()
+            known[family] = trial.line()
+            if log:
+                with log.open("a") as file:
+                    file.write(f"{family}\t{trial.verdict}\t{trial.line()}\n")
+        counts[next(verdict for verdict in ("FAILED", "refused", "works") if verdict in known[family])] += 1
+        print(known[family], flush=True)
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(", ".join(f"{count} {verdict}" for verdict, count in counts.items()), f"(peak memory {peak_gb:.1f} GB)")
     return counts["FAILED"]
@@ -180,6 +188,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--only", nargs="+", metavar="FAMILY", help="these families")
     parser.add_argument("--from", dest="first", metavar="FAMILY", default="", help="this family and those after it")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="keep rows here and go on after the last one")
     asked = parser.parse_args()
     # One model serves all techniques: each would build it anew.
     models.build = functools.lru_cache(maxsize=1)(models.build)
@@ -192,7 +201,7 @@ def main() -> None:
         for name, n in OTHER_COLOURS
     ]
     rows = [row for row in rows if (row[0] in asked.only if asked.only else row[0] >= asked.first)]
-    sys.exit(run(rows) > 0)
+    sys.exit(run(rows, asked.log) > 0)
 
 
 if __name__ == "__main__":

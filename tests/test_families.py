@@ -1,7 +1,5 @@
 """One small member of each architecture that people use most: everything works on it. All families: benchmarks/."""
 
-import functools
-
 import numpy as np
 import pytest
 import torch
@@ -72,7 +70,10 @@ def size(network, layers):
 def test_every_layer_is_recorded_or_says_why_it_has_no_units(network, table, layers, size):
     assert table[~table["layer"].isin(layers)]["refused"].str.len().min() > 10 or len(layers) == len(table)
     inputs = torch.rand(2, network.data.input_size[0], *size, generator=torch.Generator().manual_seed(0))
-    keep = functools.partial(activations.summarise, dtype=None)
+
+    def keep(shown, name):
+        return activations.summarise(shown)
+
     with torch.inference_mode(), record(network.module, list(layers.values()), keep=keep) as found:
         found.run(network.module, inputs)
     assert list(found) == list(layers)
