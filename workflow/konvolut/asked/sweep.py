@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +37,7 @@ SHARDS = {
 }
 
 
+BESIDE_ANOTHER_RUN = "atlas_now"
 # Techniques with a file for some shards of each layer, and those with one for all layers.
 BY_LAYER = ("channels", *plan.OF_CHANNELS, *plan.OF_LAYERS)
 BY_MODEL = ("classes", "saliency", "patches", "fooling")
@@ -71,8 +72,13 @@ class Sweep:
         self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and self.gpus > 0))
         self._lock: int | None = None
 
-    def begin(self) -> None:
-        """Before the first job: take the folder, or say in one sentence why it cannot be had and end with status 1."""
+    def begin(self, targets: Collection[str] = ()) -> None:
+        """Before the first job: take the folder, or say in one sentence why it cannot be had and end with status 1.
+
+        A run that only shows what another one has finished so far takes nothing.
+        """
+        if set(targets) == {BESIDE_ANOTHER_RUN}:
+            return
         inputs = self.all_photographs() + [model.weights_path for model in self.settings.models if model.weights_path]
         try:
             self._lock = folder.begin(RESULTS, map(Path, inputs))
