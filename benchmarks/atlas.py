@@ -24,6 +24,23 @@ KILO, MEGA = 1e3, 1e6
 NETWORK_UNITS = 26_560
 
 
+class Table(list):
+    """Rows (name, what is to be reached or None, values), printed as they are found: median, range and the bar."""
+
+    def __iadd__(self, rows) -> "Table":
+        for row in rows:
+            self.append(row)
+        return self
+
+    def append(self, row: tuple) -> None:
+        """Print one row."""
+        name, bar, values = row
+        middle, low, high = statistics.median(values), min(values), max(values)
+        mark = "" if bar is None or middle <= bar else "  above"
+        spread = f"{low:.4g} to {high:.4g}" if len(values) > 1 else ""
+        print(f"{name:56}{middle:>9.4g}  {spread:<17}{'' if bar is None else bar:>9}{mark}", flush=True)
+
+
 def seconds(call, *arguments) -> float:
     """CPU seconds of this process for a call."""
     started = time.process_time()
@@ -31,7 +48,7 @@ def seconds(call, *arguments) -> float:
     return time.process_time() - started
 
 
-def measure_making(folder: Path, rows: list) -> None:
+def measure_making(folder: Path, rows: Table) -> None:
     """CPU seconds per 1,000 units of the widest layer: plates, large pictures, pages and data."""
     units = 2048 / 1000
     small = Wide(folder / "small", "resnet50", AtlasSettings(large=False), ("channels",))
@@ -48,14 +65,15 @@ def measure_making(folder: Path, rows: list) -> None:
     ]
 
 
-def make(folder: Path, units: int, rows: list) -> Path:
+def make(folder: Path, units: int, rows: Table) -> Path:
     """The atlas; what it took and how large it is go into rows."""
     atlas, settings = folder / "atlas", AtlasSettings(large=units <= LARGE_UP_TO)
     count = -(-units // NETWORK_UNITS)
     networks = [Wide(folder / "results", f"resnet50-{number}", settings) for number in range(count)]
     for network in networks:
         for layer in network.layers:
-            network.write_layer(atlas, layer)
+            if not (atlas / network.results.key / f"{layer}.html").exists():  # of a run that was interrupted
+                network.write_layer(atlas, layer)
         network.write_model(atlas)
     write_photographs(networks[:1], atlas)
     rows.append(("index of the atlas, CPU s", 2, [seconds(write_front, networks, atlas)]))
@@ -63,7 +81,7 @@ def make(folder: Path, units: int, rows: list) -> Path:
     return atlas
 
 
-def measure_files(atlas: Path, units: int, networks: list[Wide], rows: list) -> None:
+def measure_files(atlas: Path, units: int, networks: list[Wide], rows: Table) -> None:
     """Number of files and bytes of each kind per unit."""
     files = [path for path in atlas.rglob("*") if path.is_file() and "images" not in path.parts]
 
@@ -81,7 +99,7 @@ def measure_files(atlas: Path, units: int, networks: list[Wide], rows: list) -> 
     ]
 
 
-def measure_reading(atlas: Path, repeats: int, rows: list) -> None:
+def measure_reading(atlas: Path, repeats: int, rows: Table) -> None:
     """What a reader waits for."""
     layer = f"resnet50-0/{WIDEST}.html"
     with Browser(atlas) as browser:
@@ -103,23 +121,14 @@ def gathered(measured: list[dict]) -> list[tuple]:
     return [(name, bar, [one[name][1] for one in measured]) for name, (bar, _) in measured[0].items()]
 
 
-def report(rows: list) -> None:
-    """The table: median, range and the bar."""
-    print(f"{'':56}{'median':>9}  {'range':<17}{'to reach':>9}")
-    for name, bar, values in rows:
-        middle, low, high = statistics.median(values), min(values), max(values)
-        mark = "" if bar is None or middle <= bar else "  above"
-        spread = f"{low:.4g} to {high:.4g}" if len(values) > 1 else ""
-        print(f"{name:56}{middle:>9.4g}  {spread:<17}{'' if bar is None else bar:>9}{mark}")
-
-
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--units", type=int, default=NETWORK_UNITS)
     arguments.add_argument("--repeats", type=int, default=5)
     arguments.add_argument("--keep", type=Path, help="make the atlas here, or measure the one that is here")
-    given, rows = arguments.parse_args(), []
+    given, rows = arguments.parse_args(), Table()
     repeat_pictures()
+    print(f"{'':56}{'median':>9}  {'range':<17}{'to reach':>9}")
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.keep or Path(scratch)).resolve()
         atlas = folder / "atlas"
@@ -127,7 +136,6 @@ def main() -> None:
             measure_making(Path(scratch) / "making", rows)
             atlas = make(folder, given.units, rows)
         measure_reading(atlas, given.repeats, rows)
-    report(rows)
 
 
 if __name__ == "__main__":

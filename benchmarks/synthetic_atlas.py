@@ -8,6 +8,7 @@ picture that was scaled or encoded before is not scaled or encoded again, or a b
 import dataclasses
 import functools
 import hashlib
+import shutil
 import sys
 from pathlib import Path
 
@@ -48,6 +49,7 @@ class Wide:
     def __init__(self, folder: Path, key: str, settings: AtlasSettings, techniques=("channels", "dreams")) -> None:
         self.layers = resnet50_layers()
         self.photos = photographs(PHOTOGRAPHS)
+        shutil.rmtree(folder / key, ignore_errors=True)
         self.results = Results(folder, key, self.layers, self.photos)
         self.settings, self.techniques = settings, techniques
 
