@@ -24,6 +24,7 @@ import torch  # noqa: E402
 from evidence_photographs import write_photographs  # noqa: E402
 
 from konvolut.asked import shards  # noqa: E402
+from konvolut.asked.sections import ActivationsSettings  # noqa: E402
 from konvolut.asked.sheets import ModelSource, Photograph  # noqa: E402
 from konvolut.network import census, models, photographs, record  # noqa: E402
 from konvolut.results import activation_files, hdf5, store  # noqa: E402
@@ -119,16 +120,21 @@ def one(work: str, folder: Path, count: int, which: str) -> None:
                     pictures, _ = photographs.look_at(network, shown[first : first + 4])
                     network.module(photographs.as_inputs(network, pictures))
         else:
-            names = tuple(layer.name for layer in layers)
-            asked = (names, (), None, "float16", "none", False, 40, "fail", "cpu")
-            shard = shards.ActivationsShard(SOURCES["lite0"], shown, *asked)
-            home = Path(scratch)
-            activations.compute(shard, home / "layers.csv", home / "0.h5", lambda *_: None)
-            reduced = shards.ExamplesShard(SOURCES["lite0"], 40)
-            examples.reduce(reduced, home / "layers.csv", [home / "0.h5"], home / "examples.h5")
+            _run_rules(shown, tuple(layer.name for layer in layers), Path(scratch))
         ended = time.process_time(), time.perf_counter()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(ended[0] - started[0], ended[1] - started[1], peak)
+
+
+def _run_rules(shown: tuple[Photograph, ...], layers: tuple[str, ...], home: Path) -> None:
+    """The rules activations (in shards of the default size) and examples."""
+    asked = (layers, (), None, "float16", "none", False, 40, "fail", "cpu")
+    size, paths = ActivationsSettings().images_per_shard, []
+    for first in range(0, len(shown), size):
+        paths.append(home / f"{first}.h5")
+        shard = shards.ActivationsShard(SOURCES["lite0"], shown[first : first + size], *asked)
+        activations.compute(shard, home / "layers.csv", paths[-1], lambda *_: None)
+    examples.reduce(shards.ExamplesShard(SOURCES["lite0"], 40), home / "layers.csv", paths, home / "examples.h5")
 
 
 def synced(path: Path, write: Callable) -> float:
