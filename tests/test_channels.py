@@ -89,10 +89,13 @@ def test_layers_that_see_little_get_small_pictures(field_px, side):
     assert channels.side_px(network, layer, named("lucid")) == 224
 
 
-def test_small_pictures_of_layers_that_see_little_are_climbed_faster():
+def test_small_pictures_of_layers_that_see_little_are_climbed_faster_and_in_float32():
     network = models.build(TINY)
     layer, recipe = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5), named("konvolut", fields=4.0, size_px=256)
-    rates = [channels.fitting(recipe, network, layer, (side, side)).learning_rate for side in (256, 128, 64)]
+    brief = dataclasses.replace(recipe, precision="bfloat16")
+    fitted = [channels.fitting(brief, network, layer, (side, side)) for side in (256, 128, 64)]
+    assert [one.precision for one in fitted] == ["bfloat16", "float32", "float32"]
+    rates = [one.learning_rate for one in fitted]
     assert rates == pytest.approx([recipe.learning_rate * factor for factor in (1, 2**1.25, 4**1.25)])
     lucid = named("lucid", size_px=256)
     assert channels.fitting(lucid, network, layer, (64, 64)).learning_rate == lucid.learning_rate

@@ -35,7 +35,8 @@ class Recipe:
     `step_size` steps between two falls of the rate by `gamma` (schedule stairs); `l1` and `l2` the weights of the sums
     of |x| and x² of the normalised input, taken off the objective; `clip` keeps pixels between black and white;
     `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only);
-    `precision` in which the model runs: the faster one on the device at hand, by the rule precision, where it is auto.
+    `precision` in which the model runs: the faster one on the device at hand, by the rule precision, where it is auto;
+    small pictures of layers that see little are made in float32 (see fitting in techniques/channels.py).
     Values, pictures, objectives and scores are float32 in any case.
     """
 

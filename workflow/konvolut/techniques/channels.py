@@ -86,14 +86,16 @@ def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
 def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
     """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take.
 
-    Pictures that are small because their layer sees little are climbed faster, see RATE_POWER.
+    Pictures that are small because their layer sees little are climbed faster, see RATE_POWER, and in float32: in
+    bfloat16 3 instead of 1 of 48 units of lite0's first three layers stayed below their best photograph, and less than
+    a fifth of the time was gained.
     """
     if not takes(network, layer, view_size(size, recipe.transforms)):
         unpadded = tuple(transform for transform in recipe.transforms if transform[0] != "pad")
         recipe = dataclasses.replace(recipe, transforms=unpadded)
     if recipe.fields and max(size) < recipe.size_px:
         faster = recipe.learning_rate * (recipe.size_px / max(size)) ** RATE_POWER
-        recipe = dataclasses.replace(recipe, learning_rate=faster)
+        recipe = dataclasses.replace(recipe, learning_rate=faster, precision="float32")
     for number, octave in enumerate(sizes(size, recipe)[1:], start=1):
         if not takes(network, layer, view_size(octave, recipe.transforms)):
             recipe = dataclasses.replace(recipe, octaves=number)
