@@ -14,13 +14,12 @@ FEWEST_PHOTOGRAPHS = 3  # two photographs correlate every pair of units by +1 or
 
 def ranks(activations: Iterable[Path], layer: str) -> list[int]:
     """The place of each unit in the order; empty where there are too few photographs or too many units."""
-    shards = [store.read_activations(path).layers.get(layer) for path in activations]
-    maxima = [shard.max for shard in shards if shard is not None]
-    photographs = sum(len(part) for part in maxima)
-    if photographs < FEWEST_PHOTOGRAPHS or maxima[0].shape[1] > MOST_UNITS:
+    paths = [path for path in activations if layer in store.layers_of(path)]
+    photographs = sum(len(store.read_about(path).image) for path in paths)
+    if photographs < FEWEST_PHOTOGRAPHS or store.units_of(paths[0], layer) > MOST_UNITS:
         return []
     chosen = np.unique(np.linspace(0, photographs - 1, min(photographs, PHOTOGRAPHS)).round().astype(int))
-    order = chain(correlations(np.concatenate(maxima)[chosen]))
+    order = chain(correlations(store.read_pooled_rows(paths, layer, chosen)))
     return [int(place) for place in np.argsort(order)]
 
 

@@ -189,7 +189,7 @@ def read_answers(paths: Iterable[Path]) -> dict[str, list[tuple[str, float]]]:
     """The likeliest classes of each photograph (by key): names and probabilities."""
     answers = {}
     for path in paths:
-        shard = store.read_activations(path)
+        shard = store.read_about(path)
         for image, names, shares in zip(shard.image, shard.predicted_name, shard.probability, strict=True):
             answers[image] = list(zip(names, map(float, shares), strict=True))
     return answers
