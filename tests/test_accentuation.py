@@ -24,7 +24,7 @@ RECIPE = named("accentuation", steps=12, keep_every=6)
 @pytest.fixture(scope="module")
 def census(tmp_path_factory):
     folder = tmp_path_factory.mktemp("census")
-    inspection.inspect(to_json(TINY), layers=folder / "layers.csv", identity=folder / "model.json")
+    inspection.inspect(to_json(TINY), folder / "layers.csv")
     return folder / "layers.csv"
 
 

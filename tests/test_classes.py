@@ -31,7 +31,7 @@ def census(tmp_path_factory):
     folder = tmp_path_factory.mktemp("census")
     from konvolut.asked.shards import to_json
 
-    inspection.inspect(to_json(TINY), layers=folder / "layers.csv", identity=folder / "model.json")
+    inspection.inspect(to_json(TINY), folder / "layers.csv")
     return folder / "layers.csv"
 
 
