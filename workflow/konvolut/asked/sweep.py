@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -110,11 +111,12 @@ class Sweep:
         wanted = (techniques,) if isinstance(techniques, str) else techniques
 
         def paths(wildcards) -> list[str]:
-            rows = pd.concat([self._rows(technique) for technique in wanted])
-            for name in ("model", "layer"):
-                if hasattr(wildcards, name):
-                    rows = rows[rows[name].isin(("", getattr(wildcards, name)))]  # "": all layers at once
-            return [pattern.format(**row) for row in rows.to_dict("records")]
+            known = _cached(_by_wildcards, self.planned().plan)
+            places = [tuple(getattr(wildcards, name) for name in ("model", "layer") if hasattr(wildcards, name))]
+            if len(places[0]) > 1:
+                places.append((wildcards.model, ""))  # all layers at once
+            rows = [row for technique in wanted for place in places for row in known.get((technique, *place), ())]
+            return list(dict.fromkeys(pattern.format(**row) for row in rows))
 
         return paths
 
@@ -146,9 +148,13 @@ class Sweep:
         if hasattr(wildcards, "layer"):
             again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
             again = again.format(model=wildcards.model, layer=wildcards.layer)
-        photographs = tuple(self._photographs("atlas", wildcards))
-        shown = self.settings.examples.top
-        return shards.to_json(shards.AtlasShard(photographs, self.settings.atlas, shown, again))
+        told = _cached(self._told_pages, self.planned().photographs)
+        return told.replace('"again": ""', f'"again": {json.dumps(again, ensure_ascii=False)}')
+
+    def _told_pages(self, path: Path) -> str:
+        return shards.to_json(
+            shards.AtlasShard(self._readable(path), self.settings.atlas, self.settings.examples.top, "")
+        )
 
     def if_maco(self, *paths: str) -> list[str]:
         """The paths where the channels' recipe needs priors."""
@@ -213,12 +219,15 @@ class Sweep:
         return {"maps": maps, "keep": self.settings.examples.keep, "on_error": self.settings.images_on_error}
 
     def _photographs(self, technique: str, wildcards) -> list:
-        images = survey.readable(self.settings.images, _cached(survey.read_survey, self.planned().photographs))
+        images = _cached(self._readable, self.planned().photographs)
         if technique in plan.ON_CHOSEN_IMAGES:
             images = [image for image in images if image.id in getattr(self.settings, technique).images]
         if hasattr(wildcards, "first") and technique not in plan.OF_CHANNELS:  # whose shards are channels
             return list(images[int(wildcards.first) : int(wildcards.last) + 1])
         return list(images)
+
+    def _readable(self, path: Path) -> tuple:
+        return survey.readable(self.settings.images, survey.read_survey(path))
 
     def _rows(self, technique: str) -> pd.DataFrame:
         rows = _cached(plan.read_plan, self.planned().plan)
@@ -226,11 +235,10 @@ class Sweep:
 
     def _channels(self, technique: str, wildcards) -> tuple[int, ...]:
         """The channels of a shard of the plan; of any other range that somebody asks for, all from first to last."""
-        first, last = int(wildcards.first), int(wildcards.last)
-        rows = self._rows(technique)
-        rows = rows[(rows["model"] == wildcards.model) & (rows["layer"] == wildcards.layer)]
-        rows = rows[(rows["first"] == first) & (rows["last"] == last)]
-        return plan.parse_channels(rows.iloc[0]["channels"]) if len(rows) else tuple(range(first, last + 1))
+        names = (wildcards.model, wildcards.layer, wildcards.first, wildcards.last)
+        row = _cached(_by_shard, self.planned().plan).get((technique, *names))
+        span = range(int(wildcards.first), int(wildcards.last) + 1)
+        return plan.parse_channels(row["channels"]) if row else tuple(span)
 
 
 def _cached(read: Callable[[Path], pd.DataFrame], path: str) -> pd.DataFrame:
@@ -244,6 +252,16 @@ def _by_shard(path: Path) -> dict:
     for row in plan.read_plan(path).to_dict("records"):
         found.setdefault(row["technique"], row)
         found[row["technique"], row["model"], row["layer"], str(row["first"]), str(row["last"])] = row
+    return found
+
+
+def _by_wildcards(path: Path) -> dict[tuple, list[dict]]:
+    """Rows of the plan, in its order, by technique; by technique and model; by technique, model and layer."""
+    found: dict[tuple, list[dict]] = {}
+    for row in plan.read_plan(path).to_dict("records"):
+        names = (row["technique"], row["model"], row["layer"])
+        for count in (1, 2, 3):
+            found.setdefault(names[:count], []).append(row)
     return found
 
 
