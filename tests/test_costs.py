@@ -1,14 +1,16 @@
 """What work costs: passes by counting, FLOPs by the census, cuts that hold, and a report that adds up."""
 
 import dataclasses
+import itertools
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import yaml
 
-from konvolut.asked import costs, cuts, loads, outputs, plan, report, settings
+from konvolut.asked import costs, cuts, loads, outputs, plan, report, settings, sweep
 from konvolut.asked.costs import Pass, Speed
 from konvolut.asked.cuts import Load
 from konvolut.asked.recipes import named
@@ -139,3 +141,16 @@ def test_the_files_of_a_model_are_those_of_the_rules():
 def test_no_technique_is_without_a_cost(planned):
     assert (planned[~planned["technique"].isin(report.LEFT_OUT)]["gflop"] > 0).all()
     assert loads.of_channel(settings.load({}, ROOT), "channels", SEES_ALL).passes > 0
+
+
+def test_a_sweep_answers_as_a_plain_filter_of_its_plan_would(planned, tmp_path):
+    planned.to_csv(tmp_path / "plan.tsv", sep="\t", index=False)
+    asked = sweep.Sweep(settings.load({}, ROOT), lambda: SimpleNamespace(plan=tmp_path / "plan.tsv"))
+    places = [{}, {"model": "lite0"}, {"model": "lite0", "layer": "block"}, {"model": "none", "layer": "block"}]
+    for technique, place in itertools.product(("channels", "activations", "atlas"), places):
+        rows = planned[planned["technique"] == technique]
+        for name, value in place.items():
+            rows = rows[rows[name].isin(("", value))]
+        expected = [f"{row.model}/{row.layer}/{row.first}-{row.last}" for row in rows.itertuples()]
+        found = asked.shards(technique, "{model}/{layer}/{first}-{last}")(SimpleNamespace(**place))
+        assert found == expected, (technique, place)
