@@ -1,6 +1,6 @@
 """CPU seconds per channel and step, and per picture of one quality, against two peers and the lab notebook's loop.
 
-    .venv/bin/python benchmarks/peers.py [--rounds 3] [--models lite0 resnet50] [--no-quality]
+    .venv/bin/python benchmarks/peers.py [--rounds 3] [--models lite0 resnet50] [--layers layer2 ...] [--no-quality]
 
 One thread, pictures of 224 px; the peers in float32, ours in float32 and in bfloat16, the faster one compared with the
 peers. The time of a step is the difference between a long and a short run, so that what happens once (scores, first
@@ -197,6 +197,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--models", nargs="*", choices=SOURCES, default=list(SOURCES))
+    parser.add_argument("--layers", nargs="*", help="some of the layers, to measure piece by piece")
     parser.add_argument("--quality", action=argparse.BooleanOptionalAction, default=True)
     asked = parser.parse_args()
     contenders.enter_peers_venv()
@@ -205,7 +206,7 @@ def main() -> None:
     with open_process(True) as ours, open_process(False) as theirs:
         processes = {True: ours, False: theirs}
         for model in asked.models:
-            for layer in LAYERS[model]:
+            for layer in [name for name in LAYERS[model] if not asked.layers or name in asked.layers]:
                 print_times(model, layer, step_times(processes, model, layer, asked.rounds))
         if asked.quality:
             print_quality(processes)
