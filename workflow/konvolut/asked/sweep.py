@@ -1,5 +1,6 @@
 """Answers Snakemake's questions from the settings and the plan: which files, which parameters. No torch here."""
 
+import atexit
 import dataclasses
 import functools
 import json
@@ -82,19 +83,18 @@ class Sweep:
             return
         inputs = self.all_photographs() + [model.weights_path for model in self.settings.models if model.weights_path]
         try:
+            atexit.register(_say_how_to_go_on)  # Snakemake tells nobody when it is interrupted twice
             self._lock = folder.begin(RESULTS, map(Path, inputs))
         except UserError as error:
+            atexit.unregister(_say_how_to_go_on)
             print(f"konvolut: {error}", file=sys.stderr)
             sys.exit(1)
 
     def end(self, *, is_finished: bool) -> None:
         """After the last job: what only an unfinished run needs goes; how to go on, where there is more to do."""
+        atexit.unregister(_say_how_to_go_on)
         if not is_finished:
-            print(
-                "konvolut: the run ended before everything was done; what is finished is kept, down to the last batch,"
-                " and the same command goes on from there",
-                file=sys.stderr,
-            )
+            _say_how_to_go_on()
         if PLAN.exists():
             part.tidy(RESULTS, planned_files(plan.read_plan(PLAN)))
 
@@ -239,6 +239,14 @@ class Sweep:
         row = _cached(_by_shard, self.planned().plan).get((technique, *names))
         span = range(int(wildcards.first), int(wildcards.last) + 1)
         return plan.parse_channels(row["channels"]) if row else tuple(span)
+
+
+def _say_how_to_go_on() -> None:
+    print(
+        "konvolut: the run ended before everything was done; what is finished is kept, down to the last batch,"
+        " and the same command goes on from there",
+        file=sys.stderr,
+    )
 
 
 def _cached(read: Callable[[Path], pd.DataFrame], path: str) -> pd.DataFrame:
