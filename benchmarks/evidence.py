@@ -23,7 +23,7 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from evidence_photographs import write_photographs  # noqa: E402
 
-from konvolut.asked import shards  # noqa: E402
+from konvolut.asked import censuses, shards  # noqa: E402
 from konvolut.asked.sections import ActivationsSettings  # noqa: E402
 from konvolut.asked.sheets import ModelSource, Photograph  # noqa: E402
 from konvolut.network import census, models, photographs, record  # noqa: E402
@@ -45,16 +45,16 @@ def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_c
     return clock() - started
 
 
-def layers_of(network: models.Network, which: str, folder: Path) -> list[shards.LayerSpec]:
+def layers_of(network: models.Network, which: str, folder: Path) -> list[censuses.LayerSpec]:
     """All layers with units of their own, the convolutions among them, or those of `auto`."""
     census.write_census(census.census(network), folder / "layers.csv")
-    table = shards.read_census(folder / "layers.csv")
+    table = censuses.read_census(folder / "layers.csv")
     table = table[(table["refused"] == "") & (table["same_as"] == "")]
     if which == "auto":
         table = table[table["auto"].astype(str).str.lower() == "true"]
     if which == "convolutions":
         table = table[table["kind"].str.contains("Conv2d")]
-    return [shards.layer_spec(folder / "layers.csv", name) for name in table["layer"]]
+    return [censuses.layer_spec(folder / "layers.csv", name) for name in table["layer"]]
 
 
 def hooks(rounds: int) -> None:

@@ -15,12 +15,13 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import peers
+from konvolut.asked.censuses import read_census
 
 from konvolut.asked import costs, loads
 from konvolut.asked.cuts import asked_of_scheduler
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ChannelsSettings, ModelSource, Settings
-from konvolut.asked.shards import ChannelsShard, read_census, to_json
+from konvolut.asked.shards import ChannelsShard, to_json
 from konvolut.network import inspection
 from konvolut.techniques import channels
 

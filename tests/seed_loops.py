@@ -4,9 +4,9 @@ import functools
 
 import numpy as np
 import torch
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import LayerSpec
 from konvolut.network import models
 
 STEPS = 20  # of which curves and pictures are compared

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from konvolut.asked.censuses import layer_spec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import AccentuationShard, LayerShard, layer_spec, to_json
+from konvolut.asked.shards import AccentuationShard, LayerShard, to_json
 from konvolut.network import inspection, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import truncated

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
 from konvolut.asked.recipes import BUILT_IN, named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import LayerSpec
 from konvolut.network import models
 from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent, climb, steps, transforms

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from konvolut.atlas.write import layer_pages
-from konvolut.results import contents, store
+from konvolut.results import evidence, store
 from synthetic_results import PASSPORT, Results, photographs
 
 UNITS = 32
@@ -25,12 +25,12 @@ def details(tmp_path_factory):
     unit = np.tile(np.array([3, 4, 5], np.int32), (UNITS, 1))
     place = np.tile(np.array([2, 2, 2], np.int32), (UNITS, 1))
     alike = {
-        "inside": contents.Alike(np.zeros_like(place), unit, correlation, CHANCE),
-        "twins/other <b>": contents.Alike(place, unit, correlation, CHANCE),
-        "across": contents.Alike(place - 3, unit, np.full_like(correlation, np.nan), CHANCE),
+        "inside": evidence.Alike(np.zeros_like(place), unit, correlation, CHANCE),
+        "twins/other <b>": evidence.Alike(place, unit, correlation, CHANCE),
+        "across": evidence.Alike(place - 3, unit, np.full_like(correlation, np.nan), CHANCE),
     }
     store.write_alike(folder / "alike.h5", PLACES, {"conv_stem": alike}, PASSPORT)
-    trust = contents.Trust(
+    trust = evidence.Trust(
         channel=np.array([0, 2], np.int32),
         below=["blocks.0"],
         path=np.array([[0.25], [np.nan]], np.float32),

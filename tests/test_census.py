@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut.asked import shards
+from konvolut.asked import censuses
 from konvolut.asked.sheets import ModelSource
 from konvolut.network import census, models, record
 from konvolut.network.layouts import Layouts
@@ -47,8 +47,11 @@ def test_every_module_has_a_row_and_a_refused_one_a_reason(network, table):
 
 def test_the_shapes_are_those_of_a_real_pass(network, table):
     rows = table[table["refused"] == ""]
-    layers = [shards.LayerSpec(row.layer, row.layout, *row[6:10], 0, 0) for row in rows.itertuples()]
-    with torch.inference_mode(), record.record(network.module, layers, keep=lambda shown: tuple(shown.shape)) as shapes:
+    layers = [censuses.LayerSpec(row.layer, row.layout, *row[6:10], 0, 0) for row in rows.itertuples()]
+    with (
+        torch.inference_mode(),
+        record.record(network.module, layers, keep=lambda shown, _: tuple(shown.shape)) as shapes,
+    ):
         shapes.run(network.module, torch.zeros(1, *network.data.input_size))
     for row in rows.itertuples():
         assert shapes[row.layer] == (1, row.channels, row.height, row.width), row.layer
@@ -63,7 +66,7 @@ def test_only_layers_with_units_are_automatic_and_the_last_is_the_classifier(tab
 
 def test_a_census_survives_its_file(table, tmp_path):
     census.write_census(table, tmp_path / "layers.csv")
-    again = shards.read_census(tmp_path / "layers.csv")
+    again = censuses.read_census(tmp_path / "layers.csv")
     assert list(again.columns) == list(census.COLUMNS)
     assert again.astype(table.dtypes).equals(table)
 

@@ -5,11 +5,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut import provenance
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import ChannelsShard, LayerSpec
+from konvolut.asked.shards import ChannelsShard
 from konvolut.network import models
 from konvolut.results import store
 from konvolut.techniques import channels

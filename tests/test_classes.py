@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import ClassesShard, LayerSpec
+from konvolut.asked.shards import ClassesShard
 from konvolut.errors import UserError
 from konvolut.network import inspection, models
 from konvolut.pictures import images

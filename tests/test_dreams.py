@@ -5,10 +5,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import DreamsShard, LayerSpec
+from konvolut.asked.shards import DreamsShard
 from konvolut.network import models
 from konvolut.network.photographs import at_own_aspect
 from konvolut.pictures import images

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import LayerSpec
 from konvolut.network import models, shapes
 from konvolut.network.census import census
 from konvolut.network.record import record

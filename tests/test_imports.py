@@ -31,7 +31,8 @@ WITHOUT_TORCH += [f"techniques.{name}" for name in ("examples", "evidence", "tab
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
-    {"provenance", "results.contents", "lease", "folder"},
+    {"provenance", "results.evidence", "asked.censuses", "lease", "folder"},
+    {"results.contents"},
     {"asked.kinds", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import LayerSpec
 from konvolut.errors import UserError
 from konvolut.network import models
 from konvolut.network.streamline import streamlined

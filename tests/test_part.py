@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from konvolut.asked.censuses import LayerSpec
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, LayerSpec, PatchesShard
+from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, PatchesShard
 from konvolut.pictures import ascent, images
 from konvolut.results import part, store
 from konvolut.techniques import channels, dreams, fooling, inversion, patches

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from konvolut.asked import recipes, shards
+from konvolut.asked import censuses, recipes, shards
 from konvolut.asked.precision import read_precisions, settled
 from konvolut.asked.settings import ModelSource
 from konvolut.network import inspection, models, precision, record
@@ -73,7 +73,7 @@ def test_a_shard_is_told_the_precision_and_why(tmp_path):
 
 def test_a_narrowed_network_puts_out_nearly_the_same_and_leaves_the_network_as_it_was():
     network = models.build(SOURCE)
-    layer = shards.LayerSpec("blocks.3", "bchw", 0, 10, 10, 16, 100, 0)
+    layer = censuses.LayerSpec("blocks.3", "bchw", 0, 10, 10, 16, 100, 0)
     inputs = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
     narrow = narrowed(network, "bfloat16")
     found = record.truncated(narrow, layer)(as_input(inputs, "bfloat16")).float()

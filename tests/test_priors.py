@@ -5,11 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import Photograph
-from konvolut.asked.shards import LayerSpec, PriorsShard
+from konvolut.asked.shards import PriorsShard
 from konvolut.errors import UserError
 from konvolut.network.models import DataConfig, Network
 from konvolut.pictures import ascent, images, parameters, priors, transforms

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import LayerSpec
 from konvolut.network import models, photographs, shapes
 from konvolut.techniques import channels
 

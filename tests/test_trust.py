@@ -10,7 +10,7 @@ from konvolut.asked import shards
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.network import census, models, photographs
 from konvolut.pictures import images
-from konvolut.results import contents, store
+from konvolut.results import contents, evidence, store
 from konvolut.techniques import activations, alike, examples, table, trust
 
 SOURCES = {name: ModelSource(name, name, "test_resnet", f"random:{seed}") for seed, name in enumerate(("one", "two"))}
@@ -69,7 +69,7 @@ def judged(folder):
     )
     shard = shards.TrustShard(SOURCES["one"], tuple(SOURCES.values()), LAYERS, 3, "cpu")
     trust.judge(shard, files, folder / "trust.h5", lambda *_: None)
-    return store.read_named(folder / "trust.h5", contents.Trust)["layer3"], [int(key[1:]) for key in best]
+    return store.read_named(folder / "trust.h5", evidence.Trust)["layer3"], [int(key[1:]) for key in best]
 
 
 def pooled(folder, model, layer):

@@ -15,8 +15,8 @@ MOST_UNITS = 1024
 SECONDS_PER_MINUTE = 60
 # Of the estimate: a busy node, a slow disk, units that are tried again.
 TIMES_RUNTIME, LEAST_RUNTIME_MIN = 3, 20
-# Measured with /usr/bin/time on one thread: Python, torch and timm take 0.6 GB, Snakemake's two processes beside a job
-# 0.3 GB, resnet50 with a batch of 8 to its last layer 1.6 GB in all.
+# ASSUME: Python, torch and timm 0.6 GB, Snakemake's two processes beside a job on a cluster 0.3 GB, and some air.
+# benchmarks/memory.py found jobs of tf_efficientnet_lite0 to take a third of what is asked for with these.
 BASE_MB, BYTES_PER_CELL, MB = 1200, 4, 1e6
 COPIES = 3  # of a picture in memory: the batch, the shard, the file
 

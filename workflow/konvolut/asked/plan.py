@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut.asked import loads, shards, survey
+from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.settings import Channels, ModelSource, Settings
@@ -40,7 +41,7 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
     """
     rows = []
     for model in settings.models:
-        census = shards.read_census(censuses[model.key])
+        census = read_census(censuses[model.key])
         rows += _rows_of_model(settings, model, census, speed)
         rows += [_row(technique, model.key, "") for technique in _of_whole_models(settings)]
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]

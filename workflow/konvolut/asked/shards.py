@@ -6,11 +6,8 @@ import types
 import typing
 from pathlib import Path
 
-import pandas as pd
-
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.settings import AtlasSettings, ModelSource, Photograph
-from konvolut.errors import UserError, nearest
 
 # Fields that say where something was written down, not what it is: no reason to compute anything again.
 NOT_IN_JSON = {"sheet_line"}
@@ -222,20 +219,6 @@ class AtlasShard:
     again: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class LayerSpec:
-    """One row of the census as the techniques need it; sizes of the feature map in cells, fields in pixels."""
-
-    name: str
-    layout: str
-    channels: int
-    height: int
-    width: int
-    stride: int
-    receptive_field_px: int
-    receptive_field_start_px: int
-
-
 def told(shard) -> dict:
     """What a passport says of a shard: everything but the model and the photographs, which it says in other ways."""
     return {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
@@ -249,24 +232,6 @@ def to_json(shard) -> str:
 def from_json(kind: type, text: str):
     """The shard of class `kind` that to_json wrote."""
     return _build(kind, json.loads(text))
-
-
-def read_census(path: Path) -> pd.DataFrame:
-    """The census of a model as inspect wrote it, one row per layer; empty cells are ""."""
-    text = dict.fromkeys(("layer", "kind", "stage", "layout", "activation", "same_as", "refused"), str)
-    return pd.read_csv(path, dtype=text, keep_default_na=False)
-
-
-def layer_spec(census: Path, layer: str) -> LayerSpec:
-    """The row of `layer`; raises UserError for a layer that is not there or has no units."""
-    rows = read_census(census).set_index("layer")
-    if layer not in rows.index:
-        raise UserError(f"{census} has no layer {layer!r}{nearest(layer, rows.index)}")
-    row = rows.loc[layer]
-    if row["refused"]:
-        raise UserError(f"layer {layer!r} has no units: {row['refused']}")
-    numbers = {field.name: int(row[field.name]) for field in dataclasses.fields(LayerSpec) if field.type is int}
-    return LayerSpec(name=layer, layout=row["layout"], **numbers)
 
 
 def _plain(value):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from konvolut.atlas.model import LayerInputs, Shown
-from konvolut.results import contents, store
+from konvolut.results import evidence, store
 
 QUANTILES = ("q01", "q10", "q25", "median", "q75", "q90", "q99")
 # Digits of boxes on photographs of some 300 px: two are as good as a pixel or two.
@@ -18,8 +18,8 @@ class Beside:
     """Look-alikes of a layer's units by relation, how far its pictures can be trusted, and the place of each layer."""
 
     places: list[tuple[str, str, int]] = field(default_factory=list)
-    alike: dict[str, contents.Alike] = field(default_factory=dict)
-    trust: contents.Trust | None = None
+    alike: dict[str, evidence.Alike] = field(default_factory=dict)
+    trust: evidence.Trust | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def read_beside(inputs: LayerInputs) -> Beside:
     if inputs.alike is None:
         return Beside()
     places, alike = store.read_alike(inputs.alike, inputs.layer)
-    trust = store.read_named(inputs.trust, contents.Trust).get(inputs.layer) if inputs.trust else None
+    trust = store.read_named(inputs.trust, evidence.Trust).get(inputs.layer) if inputs.trust else None
     return Beside([(*place, units) for place, units in places.items()], alike, trust)
 
 

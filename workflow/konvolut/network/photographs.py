@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut.asked.shards import LayerSpec
+from konvolut.asked.censuses import LayerSpec
 from konvolut.errors import UserError
 from konvolut.network.models import Network, denormalise, normalise
 from konvolut.network.shapes import takes

@@ -13,8 +13,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.precision import COLUMNS, PRECISIONS
-from konvolut.asked.shards import LayerSpec, PrecisionShard, layer_spec, read_census
+from konvolut.asked.shards import PrecisionShard
 from konvolut.network import memory, models, record
 from konvolut.network.streamline import as_input, narrowed, streamlined
 

@@ -7,7 +7,7 @@
     bc      (B, C)                       (B, C, 1, 1)
 
 A module that is called several times in one forward pass shows its first call.
-A layer is anything with `name, layout, height, width, stride` (shards.LayerSpec, at the model's own input size).
+A layer is anything with `name, layout, height, width, stride` (censuses.LayerSpec, at the model's own input size).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import Recipe
-from konvolut.asked.shards import LayerSpec
 from konvolut.asked.terms import linear_layers
 from konvolut.network import record
 from konvolut.network.models import Network, normalise

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut.results.contents import Activations, Best, Evidence, LayerActivations, Moments, Sketch
+from konvolut.results.evidence import Best, Evidence, Moments, Sketch
+from konvolut.results.contents import Activations, LayerActivations
 from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
 # Bytes of one chunk of maps, and how many times more photographs than channels it holds: found by reading one channel

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut.results.contents import Alike, Examples, LayerExamples
+from konvolut.results.evidence import Alike, Examples, LayerExamples
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
 

@@ -165,17 +165,8 @@ from konvolut.results.activation_files import (
     units_of,
     write_activations,
 )
-from konvolut.results.contents import (
-    Activations,
-    Alike,
-    Evidence,
-    Examples,
-    LayerActivations,
-    LayerExamples,
-    Pictures,
-    Priors,
-    Saliency,
-)
+from konvolut.results.evidence import Alike, Evidence, Examples, LayerExamples
+from konvolut.results.contents import Activations, LayerActivations, Pictures, Priors, Saliency
 from konvolut.results.evidence_files import read_alike, read_examples, write_alike, write_examples
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.recipes import Recipe
-from konvolut.asked.shards import AccentuationShard, LayerSpec, layer_spec, read_census
+from konvolut.asked.shards import AccentuationShard
 from konvolut.asked.terms import parse
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import truncated

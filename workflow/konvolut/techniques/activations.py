@@ -13,7 +13,8 @@ from torch import Tensor
 
 from konvolut import provenance
 from konvolut.asked import plan
-from konvolut.asked.shards import ActivationsShard, layer_spec, read_census
+from konvolut.asked.censuses import layer_spec, read_census
+from konvolut.asked.shards import ActivationsShard
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.photographs import Seen, batches_of, stream

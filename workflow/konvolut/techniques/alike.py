@@ -17,7 +17,7 @@ from konvolut import provenance
 from konvolut.asked.shards import AlikeShard
 from konvolut.errors import UserError
 from konvolut.results import store
-from konvolut.results.contents import Alike
+from konvolut.results.evidence import Alike
 
 # Bytes of the columns that are compared with all others at once, and of those that pass by: the first decides how often
 # everything is read, the second what a product takes.

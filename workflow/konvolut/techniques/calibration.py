@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from konvolut.asked.censuses import layer_spec
 from konvolut.asked.costs import Speed, passes_of, write_speed
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import layer_spec
 from konvolut.network import memory, models
 from konvolut.network.census import census, write_census
 from konvolut.network.streamline import streamlined

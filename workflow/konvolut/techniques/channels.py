@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from konvolut import provenance
+from konvolut.asked.censuses import LayerSpec, layer_spec
 from konvolut.asked.recipes import Recipe
-from konvolut.asked.shards import ChannelsShard, LayerSpec, layer_spec
+from konvolut.asked.shards import ChannelsShard
 from konvolut.asked.sides import side_of
 from konvolut.asked.terms import layers_of
 from konvolut.network import memory, models

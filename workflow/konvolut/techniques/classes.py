@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from konvolut import provenance
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import Recipe
-from konvolut.asked.shards import ClassesShard, LayerSpec, told
+from konvolut.asked.shards import ClassesShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number

@@ -6,7 +6,7 @@ float64's rounding. The best are those of a stable sort: of equal maxima the ear
 
 import numpy as np
 
-from konvolut.results.contents import Best, Evidence, Moments
+from konvolut.results.evidence import Best, Evidence, Moments
 from konvolut.techniques import sketches
 
 

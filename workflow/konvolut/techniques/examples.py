@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from konvolut import provenance
-from konvolut.asked.shards import ExamplesShard, read_census
+from konvolut.asked.censuses import read_census
+from konvolut.asked.shards import ExamplesShard
 from konvolut.results import store
-from konvolut.results.contents import Evidence
+from konvolut.results.evidence import Evidence
 from konvolut.techniques import evidence, sketches
 
 BINS = 24

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked.shards import InversionShard, LayerSpec, layer_spec, told
+from konvolut.asked.censuses import LayerSpec, layer_spec
+from konvolut.asked.shards import InversionShard, told
 from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs, as_pictures, look_at
 from konvolut.network.record import truncated

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked.shards import LayerSpec, PatchesShard, layer_spec, read_census, told
+from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
+from konvolut.asked.shards import PatchesShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.photographs import BATCH, GPU_BATCH, LARGEST_8_BIT, at_own_aspect

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked.shards import SaliencyShard, read_census
+from konvolut.asked.censuses import read_census
+from konvolut.asked.shards import SaliencyShard
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number

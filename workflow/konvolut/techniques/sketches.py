@@ -9,7 +9,7 @@ the width of its bin, 2**dropped floats. Each bin remembers its earliest photogr
 
 import numpy as np
 
-from konvolut.results.contents import Sketch
+from konvolut.results.evidence import Sketch
 
 BINS = 256
 SIGN = np.uint32(1 << 31)

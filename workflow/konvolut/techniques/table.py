@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from konvolut.asked.shards import read_census
+from konvolut.asked.censuses import read_census
 from konvolut.pictures import health
 from konvolut.results import store
-from konvolut.results.contents import Alike, Trust
+from konvolut.results.evidence import Alike, Trust
 
 START = "noise"
 QUANTILES = ("q01", "q10", "q25", "q50", "q75", "q90", "q99")

@@ -17,14 +17,15 @@ import numpy as np
 import torch
 
 from konvolut import provenance
-from konvolut.asked.shards import LayerSpec, TrustShard, layer_spec, read_census
+from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
+from konvolut.asked.shards import TrustShard
 from konvolut.network import models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import record
 from konvolut.network.shapes import takes
 from konvolut.pictures import images
 from konvolut.results import store
-from konvolut.results.contents import Trust
+from konvolut.results.evidence import Trust
 from konvolut.techniques.activations import summarise
 
 START = "noise"
