@@ -171,6 +171,8 @@ def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
     page.select_option("#start", "dreams-skimage-chelsea")
     assert state(page) == "#t=dreams-skimage-chelsea"
     page.keyboard.press("3")
+    assert state(page) == "#t=accentuation-skimage-astronaut"
+    page.keyboard.press("4")
     assert len(tiles(page)) == 32
     page.keyboard.press("1")
     assert len(tiles(page)) == 16

@@ -86,5 +86,6 @@ def test_the_network_knows_what_the_photographs_show(checkout):
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_opens_without_an_error_or_a_missing_picture(checkout, visit, path):
     page = visit(path, base=(checkout / "results/atlas").as_uri())
+    if path != "about.html":
+        page.wait_for_selector("img, #grid a", state="attached")  # tiles of a few units are parts of a sheet
     assert missing_pictures(page) == []
-    assert page.evaluate("document.images.length") or path == "about.html"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import yaml
 
-from konvolut.asked import plan, settings
+from konvolut.asked import costs, settings
 from konvolut.asked.recipes import named
 from konvolut.errors import UserError
 from konvolut.pictures import images
@@ -60,7 +60,7 @@ def test_what_can_be_is_read(load, text):
 def test_the_work_of_octaves_is_that_of_all_their_sizes():
     """Halved sides are a quarter of the pixels: 20 steps at 1, 1/4 and 1/16."""
 
-    class Section:
-        recipe = named("octave", octaves=3, octave_scale=2.0, steps=20)
-
-    assert plan._steps(Section) == round(20 * (1 + 1 / 4 + 1 / 16))
+    recipe = named("octave", octaves=3, octave_scale=2.0, steps=20)
+    at_own_size = costs.Pass(gflop=1.0, mcells=1.0, input_px=320, receptive_field_px=9)
+    full = costs.ASPECT * 20
+    assert costs.dream_passes(recipe, 320, at_own_size) == pytest.approx(full * (1 + 1 / 4 + 1 / 16))

@@ -4,6 +4,7 @@ The results are compared with those of a run without Slurm, byte by byte. Disast
 cancelled, one runs out of time, one out of memory, and a node's daemon is killed.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -130,17 +131,30 @@ def cancel_a_job(folder: Path) -> str:
 
 
 def kill_a_nodes_daemon(folder: Path) -> str:
-    """Slurm takes the node for lost after SlurmdTimeout."""
+    """All of a job's node goes, as when the power fails; Slurm takes it for lost after SlurmdTimeout."""
     job = await_batches(folder, "channels", "blocks.1.0")
-    os.kill(int((CLUSTER / f"pid/slurmd.{job['NodeList']}.pid").read_text()), signal.SIGKILL)
+    steps = [
+        process for process in psutil.process_iter() if f"slurmstepd: [{job['JobId']}." in " ".join(cmdline(process))
+    ]
+    of_job = [child for step in steps for child in step.children(recursive=True)]
+    daemon = psutil.Process(int((CLUSTER / f"pid/slurmd.{job['NodeList']}.pid").read_text()))
+    for process in (daemon, *steps, *of_job):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
     return job["JobId"]
+
+
+def cmdline(process: psutil.Process) -> list[str]:
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
 
 
 def let_a_job_hang(folder: Path) -> str:
     """Stop a job's script in mid-run: it lasts until its time is over."""
     job = await_batches(folder, "inversion", "blocks.1.0", count=1)
-    for process in psutil.process_iter(["cmdline"]):
-        words = " ".join(process.info["cmdline"] or [])
+    for process in psutil.process_iter():
+        words = " ".join(cmdline(process))
         if ".inversion.py" in words and str(folder) in words:
             process.send_signal(signal.SIGSTOP)
     return job["JobId"]

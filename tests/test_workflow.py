@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from tiny_sweep import CONFIG, LAYERS, PHOTOGRAPHS, ROOT, change, contents, jobs_of, snakemake, write_sweep
+from konvolut.pictures import images
+from tiny_sweep import CONFIG, LAYERS, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
 
 class Links(HTMLParser):
@@ -147,12 +148,14 @@ def test_any_unit_can_be_made_again_by_its_name(sweep):
     assert np.abs(alone - together).max() <= 2
 
 
-def test_the_readmes_example_reads_real_results(finished, monkeypatch, capsys):
-    monkeypatch.chdir(finished)
+def test_the_readmes_example_reads_real_results(finished, monkeypatch, tmp_path):
+    (tmp_path / "results").symlink_to(finished / "results")
+    monkeypatch.chdir(tmp_path)
+    (stored,) = (finished / "results/tiny/activations").glob("*.h5")
     code = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    code = code.replace("lite0", "tiny").replace("blocks.4", "blocks.1.0")
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out.split()[0] in PHOTOGRAPHS
+    code = code.replace("lite0", "tiny").replace("blocks.4", "blocks.1.0").replace("0-11.h5", stored.name)
+    exec(compile(code.replace("unit = 7", "unit = 1"), "README.md", "exec"), {})
+    assert images.read(tmp_path / "unit.png").std() > 10
 
 
 MISTAKES = {
