@@ -23,7 +23,7 @@ from tiny_sweep import LITTLE, ROOT, command, contents, snakemake, write_sweep
 CLUSTER = Path("/tmp/konvolut-slurm")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
 ON_GPU = {"calibrate", "activations", "channels", "dreams", "saliency", "inversion"}
-MOST_SECONDS = 420  # alone it takes half of that
+MOST_SECONDS = 900  # on two busy cores it took 200
 # Small, but each ascent long enough to be interrupted.
 SWEEP = LITTLE | {
     "layers": ["conv_stem", "blocks.1.0"],
