@@ -9,7 +9,7 @@ min_version("9.0")
 sys.path.insert(0, f"{workflow.current_basedir}/workflow")
 
 from konvolut.provenance import code_digest
-from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit
+from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt
 
 
 configfile: "config/config.yaml"
@@ -35,7 +35,6 @@ rule all:
         collect("results/{model}/units.csv", model=sweep.model),
         sweep.shards(BY_LAYER, "results/{model}/{technique}/{layer}/{first}-{last}.h5"),
         sweep.shards(BY_MODEL, "results/{model}/{technique}/{first}-{last}.h5"),
-    localrule: True
 
 
 include: "workflow/rules/inspect.smk"  # what layers a model has

@@ -30,8 +30,8 @@ rule atlas_layer:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told_atlas,
         code=code_digest("atlas.write"),
@@ -54,8 +54,8 @@ rule atlas_model:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 10,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(10),
     params:
         shard=sweep.told_atlas,
         code=code_digest("atlas.write"),
@@ -84,8 +84,8 @@ rule atlas_images:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told_atlas,
         code=code_digest("atlas.write"),

@@ -19,8 +19,8 @@ rule atlas_classes:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told_atlas,
         code=code_digest("atlas.write"),

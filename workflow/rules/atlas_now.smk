@@ -15,8 +15,8 @@ rule atlas_now:
         "../envs/konvolut.yaml"
     threads: sweep.cpus  # a run on a cluster has no number of cores
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 120,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(120),
     params:
         atlas="results/atlas-now",
         shard=sweep.told_atlas,

@@ -12,8 +12,8 @@ rule calibrate:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=lambda wildcards, attempt: attempt * 2500,
-        runtime=lambda wildcards, attempt: attempt * 20,
+        mem_mb=per_attempt(2500),
+        runtime=per_attempt(20),
     params:
         device=sweep.settings.device,
     script:

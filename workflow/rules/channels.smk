@@ -45,8 +45,8 @@ rule trust:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 60,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(60),
     params:
         shard=sweep.told("trust"),
         code=code_digest("techniques.trust"),

@@ -19,8 +19,8 @@ rule examples:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told("examples"),
         code=code_digest("techniques.examples"),
@@ -40,8 +40,8 @@ rule alike:
         "../envs/konvolut.yaml"
     threads: 2
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 120,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(120),
     params:
         shard=sweep.told("alike"),
         code=code_digest("techniques.alike"),
@@ -64,8 +64,8 @@ rule units:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 1000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(1000),
+        runtime=per_attempt(30),
     params:
         code=code_digest("techniques.table"),
     script:

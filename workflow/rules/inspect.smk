@@ -13,8 +13,8 @@ rule inspect:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         model=sweep.architecture_json,
         code=code_digest("network.inspection"),
@@ -32,8 +32,8 @@ rule identify:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         model=sweep.model_json,
         code=code_digest("network.inspection"),

@@ -15,8 +15,8 @@ rule kernels:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(2000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told("kernels"),
         code=code_digest("techniques.kernels"),

@@ -16,8 +16,8 @@ rule precision:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=lambda wildcards, attempt: attempt * 4000,
-        runtime=lambda wildcards, attempt: attempt * 30,
+        mem_mb=per_attempt(4000),
+        runtime=per_attempt(30),
     params:
         shard=sweep.told_precision,
         code=code_digest("network.precision"),

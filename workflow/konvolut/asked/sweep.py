@@ -60,6 +60,11 @@ def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
     return Sweep(loaded, planned)
 
 
+def per_attempt(amount: int) -> Callable:
+    """A resource function: so much at the first attempt of a job, twice that at the second, and so on."""
+    return lambda wildcards, attempt: attempt * amount
+
+
 class Sweep:
     """Answers Snakemake's questions: which shards there are and what each one is told.
 
