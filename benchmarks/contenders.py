@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 import numpy as np
 import torch
-from konvolut.asked.censuses import LayerSpec, layer_spec
 
+from konvolut.asked.censuses import LayerSpec, layer_spec
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models

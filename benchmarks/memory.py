@@ -15,9 +15,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import peers
-from konvolut.asked.censuses import read_census
 
 from konvolut.asked import costs, loads
+from konvolut.asked.censuses import read_census
 from konvolut.asked.cuts import asked_of_scheduler
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ChannelsSettings, ModelSource, Settings

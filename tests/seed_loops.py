@@ -4,8 +4,8 @@ import functools
 
 import numpy as np
 import torch
-from konvolut.asked.censuses import LayerSpec
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from konvolut.asked.censuses import layer_spec
 
+from konvolut.asked.censuses import layer_spec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import AccentuationShard, LayerShard, to_json

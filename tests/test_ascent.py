@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import BUILT_IN, named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models

@@ -5,9 +5,9 @@ import dataclasses
 
 import numpy as np
 import pytest
-from konvolut.asked.censuses import LayerSpec
 
 from konvolut import provenance
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ChannelsShard

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import scipy.ndimage
 import torch
-from konvolut.asked.censuses import LayerSpec
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.errors import UserError

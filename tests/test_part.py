@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from konvolut.asked.censuses import LayerSpec
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, PatchesShard

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models, photographs, shapes

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from konvolut.asked.censuses import LayerSpec
 from torch import nn
 
+from konvolut.asked.censuses import LayerSpec
 from konvolut.network import models
 from konvolut.pictures import views
 
