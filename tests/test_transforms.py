@@ -64,6 +64,17 @@ def test_a_warp_is_bilinear_sampling_pixel_by_pixel(picture, padding, size, seed
     torch.testing.assert_close(found, slowly_warped(picture[0], matrix[0], size, padding), atol=1e-4, rtol=0)
 
 
+@pytest.mark.parametrize("padding", ["grey", "wrap"])
+def test_the_gradient_of_a_warp_is_its_transpose(picture, padding):
+    matrix = transforms.draw([("jitter", 6.0), ("rotate", 20.0), ("scale", 0.2)], 1, generator(3))
+    basis = torch.eye(picture.numel()).view(-1, *picture.shape[1:])
+    columns = transforms.warp(basis, matrix.expand(len(basis), 2, 3), (5, 12), padding)
+    weights = torch.rand(columns.shape[1:], generator=generator(1))
+    picture.requires_grad_()
+    (found,) = torch.autograd.grad((transforms.warp(picture, matrix, (5, 12), padding) * weights).sum(), picture)
+    torch.testing.assert_close(found.flatten(), (columns * weights).sum((1, 2, 3)), atol=1e-5, rtol=1e-5)
+
+
 def test_a_shift_that_wraps_is_a_roll(picture):
     matrix = IDENTITY.clone()
     matrix[:, 2] = torch.tensor([2.0, -3.0])

@@ -69,7 +69,8 @@ class Fourier:
     def __init__(self, network: Network, values: Tensor, size: Size, decay: float = 1.0) -> None:
         self.network, self.size = network, size
         self.values = values.requires_grad_()
-        self.scale = spectrum_scale(*size, decay).to(values.device)[..., None] / SPECTRUM_DIVISOR
+        scale = spectrum_scale(*size, decay).to(values.device) / SPECTRUM_DIVISOR
+        self.scale = torch.stack((scale, scale), dim=-1)  # a number each: a fourth of the time of one for both parts
         self.colours = colour_matrix().to(values.device)
 
     def clip(self) -> None:
