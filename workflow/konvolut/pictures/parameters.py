@@ -81,9 +81,11 @@ class Fourier:
 
     def pictures(self, size: Size | None = None) -> Tensor:
         """Pictures of `size`: at their own by default, smaller ones from the low frequencies alone."""
-        spectrum = self.values * self.scale
+        values, scale = self.values, self.scale
         if size is not None and size != self.size:
-            spectrum = lowest(spectrum, size) * (size[0] * size[1] / (self.size[0] * self.size[1]))
+            values = lowest(values, size)
+            scale = lowest(scale[None, None], size)[0, 0] * (size[0] * size[1] / (self.size[0] * self.size[1]))
+        spectrum = values * scale
         planes = torch.fft.irfft2(torch.view_as_complex(spectrum), s=size or self.size)
         return torch.sigmoid(mixed(planes, self.colours))
 
@@ -143,8 +145,9 @@ def fitted_magnitude(magnitude: Tensor, size: Size) -> Tensor:
 
 def lowest(spectrum: Tensor, size: Size) -> Tensor:
     """(B, 3, h, w // 2 + 1, 2): the part of (B, 3, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
-    rows = torch.fft.fftfreq(size[0], 1 / size[0]).round().long()
-    return spectrum[:, :, rows.to(spectrum.device), : size[1] // 2 + 1].contiguous()
+    rising, falling, columns = -(-size[0] // 2), size[0] // 2, size[1] // 2 + 1  # the order of torch.fft.fftfreq
+    above = spectrum[:, :, spectrum.shape[2] - falling :, :columns]
+    return torch.cat((spectrum[:, :, :rising, :columns], above), dim=2)
 
 
 def colour_matrix() -> Tensor:
