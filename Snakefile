@@ -45,6 +45,7 @@ include: "workflow/rules/activations.smk"  # what the photographs do to each lay
 include: "workflow/rules/examples.smk"  # which photographs excite each channel, which channels are alike
 include: "workflow/rules/priors.smk"  # what photographs have in common, for one recipe
 include: "workflow/rules/channels.smk"  # pictures of each channel from noise
+include: "workflow/rules/objectives.smk"  # the same for one cell, against the channel, several that differ, MaCo
 include: "workflow/rules/dreams.smk"  # photographs dreamed on for a channel
 include: "workflow/rules/layer_dreams.smk"  # photographs dreamed on for a whole layer
 include: "workflow/rules/accentuation.smk"  # photographs that show what a channel sees in them

@@ -3,10 +3,10 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake.wildcards.layer}"):
-    from konvolut.asked import shards
+    from konvolut.asked import recipes, shards
     from konvolut.atlas import model, write
 
-    OPTIMISED = ("channels", "dreams", "accentuation", "layer_dreams", "caricature")
+    OPTIMISED = (*recipes.FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
     shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
     inputs = model.LayerInputs(
         model_json=snakemake.input.identity,

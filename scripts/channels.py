@@ -1,8 +1,8 @@
-"""Entry point of the rule `channels`: one shard."""
+"""Entry point of the rules `channels`, `neuron`, `negative`, `diversity` and `maco`: one shard."""
 
 from konvolut import job
 
-what = f"channels {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+what = f"pictures {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
     from konvolut.asked import precision, shards
     from konvolut.techniques import channels

@@ -142,7 +142,9 @@ class Results:
             "activations": (self.folder / "activations.h5",),
             "examples": self.folder / "examples.h5",
             "kernels": self.folder / "kernels.h5",
-            "accentuation": self._accents(layer),
+            "negative": self._others("negative", layer),
+            "diversity": self._others("diversity", layer),
+            "accentuation": self._others("accentuation", layer),
             "layer_dreams": (self.folder / "layer_dreams.h5",) if layer == "conv_stem" else (),
             "caricature": (self.folder / "caricature.h5",) if layer == "conv_stem" else (),
             "again": "snakemake results/again/{channel}.h5",
@@ -170,8 +172,8 @@ class Results:
         paths = (self.folder / "classes.h5",), (self.folder / "activations.h5",)
         return ClassModel(self.folder / "model.json", self.folder / "layers.csv", *paths, self.layer_folders(atlas))
 
-    def _accents(self, layer: str) -> tuple[Path, ...]:
-        return tuple(path for path in (self.folder / "accentuation" / layer).glob("*.h5"))
+    def _others(self, technique: str, layer: str) -> tuple[Path, ...]:
+        return tuple((self.folder / technique / layer).glob("*.h5"))
 
     def layer_folders(self, atlas: Path) -> tuple[tuple[str, Path], ...]:
         """Where the layers' jobs write."""
@@ -281,6 +283,10 @@ class Results:
         accents = {self.photos[0].key: dreamt[self.photos[0].key]}
         path_of_accents = self.folder / "accentuation" / layer / path.name
         store.write_pictures(path_of_accents, "accentuation", accents, PASSPORT)
+        if layer == "conv_stem":
+            for technique, starts in (("negative", ["noise"]), ("diversity", ["noise", "noise-2"])):
+                other = {start: pictures(self.rng, pictured[:4], None) for start in starts}
+                store.write_pictures(self.folder / technique / layer / path.name, technique, other, PASSPORT)
         return tuple(channels), (path,)
 
 

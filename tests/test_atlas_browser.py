@@ -23,6 +23,7 @@ PAGES = {
     "dreams": "lite0/conv_stem.html#u1&t=dreams-skimage-chelsea",
     "maps": "lite0/conv_stem.html#u2&t=maps-skimage-astronaut",
     "accents": "lite0/conv_stem.html#u1&t=accentuation-skimage-astronaut",
+    "negative": "lite0/conv_stem.html#u1&t=negative",
     "classes": "classes/index.html",
     "class": "classes/lite0/5.html",
     "kernels": "lite0/conv_stem.html#u3&t=kernels",
@@ -176,6 +177,19 @@ def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
     assert len(tiles(page)) == 32
     page.keyboard.press("1")
     assert len(tiles(page)) == 16
+
+
+def test_other_pictures_from_noise_stand_beside_the_feature_and_under_its_technique(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    assert page.locator("#panel .others figcaption").all_inner_texts()[0].startswith("Negative, reaches")
+    assert page.locator("#panel .others button").count() == 3
+    page.click("#panel .others button[aria-label*='Diversity 2']")
+    assert state(page) == "#u1&t=diversity-noise-2"
+    assert page.locator("#techniques [aria-pressed=true]").inner_text() == "Features"
+    assert page.locator("#start option").all_inner_texts() == ["whole channel", "Negative", "Diversity", "Diversity 2"]
+    assert "Diversity 2, from noise" in page.locator("#panel figcaption").first.inner_text()
+    page.select_option("#start", "negative")
+    assert "Silences it to" in page.locator("#panel .first").inner_text()
 
 
 def test_sorting_orders_the_tiles_by_their_value(visit):

@@ -257,7 +257,7 @@ def test_the_manifest_names_every_series_and_photograph(atlas):
     made = {layer["name"]: layer["made"]["series"] for layer in manifest["models"][0]["layers"]}
     dreams = ["dreams-skimage-astronaut", "dreams-skimage-chelsea"]
     assert [series["prefix"] for series in made["conv_stem"]] == [
-        "channels",
+        *("channels", "negative", "diversity", "diversity-noise-2"),
         *dreams,
         "accentuation-skimage-astronaut",
         "examples",

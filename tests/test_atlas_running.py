@@ -14,7 +14,7 @@ from synthetic_results import Results, photographs
 
 LAYERS = {"a": ("1", 8, [0, 1, 2, 3]), "b": ("2", 8, [0, 1]), "c": ("3", 8, [])}
 NOT_RUN = ("saliency", "patches", "fooling", "inversion", "classes", "alike", "trust")
-NOT_RUN += ("accentuation", "layer_dreams", "caricature")
+NOT_RUN += ("neuron", "negative", "diversity", "maco", "accentuation", "layer_dreams", "caricature")
 PLANNED = {"a": ["0-1", "2-3"], "b": ["0-1", "2-3"], "c": ["0-3"]}
 
 

@@ -42,6 +42,8 @@ def default_of(owner, key):
     section = settings.Settings if owner == TOP else settings.SECTIONS[owner]
     field = next(field for field in dataclasses.fields(section) if field.name == key)
     value = field.default if field.default is not dataclasses.MISSING else field.default_factory()
+    if value == kinds.Channels("numbers"):
+        return []
     if isinstance(value, kinds.Channels):
         return f"{value.kind}:{value.count}"
     value = value.name if isinstance(value, Recipe) else list(value) if isinstance(value, tuple) else value

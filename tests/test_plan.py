@@ -117,7 +117,8 @@ def test_shards_cover_every_photograph_once(wanted, planned, technique):
     assert covered == list(range(len(wanted.images)))
 
 
-OFF_BY_DEFAULT = ("patches", "kernels", "fooling", "inversion")
+OFF_BY_DEFAULT = ("neuron", "negative", "diversity", "maco", "layer_dreams", "accentuation", "caricature", "classes")
+OFF_BY_DEFAULT += ("patches", "kernels", "fooling", "inversion")
 
 
 def test_techniques_without_photographs_or_layers_have_no_jobs(planned):

@@ -38,6 +38,7 @@ def test_every_rule_leaves_its_results(finished):
     ]
     expected += ["tiny/patches/0-0.h5", "tiny/kernels.h5", "tiny/fooling/0-0.h5", "tiny/fooling/1-1.h5"]
     expected += [f"tiny/{name}/blocks.1.0/0-0.h5" for name in ("inversion", "layer_dreams", "caricature")]
+    expected += [f"tiny/{name}/blocks.1.0/1-1.h5" for name in ("neuron", "negative", "diversity", "maco")]
     expected += ["tiny/accentuation/blocks.1.0/1-1.h5", "tiny/classes/0-0.h5", "tiny/classes/1-1.h5"]
     expected += [f"atlas/tiny/{layer}.html" for layer in LAYERS]
     assert [name for name in expected if not (results / name).exists()] == []
@@ -202,6 +203,7 @@ def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp
         tmp_path,
         CONFIG
         | {"layers": LAYERS[:1], "dreams": {"images": []}, "fooling": {}, "inversion": {}, "patches": {}, "atlas": {}}
+        | {name: {} for name in ("neuron", "negative", "diversity", "maco")}
         | {"layer_dreams": {}, "accentuation": {}, "caricature": {}, "classes": {}},
         images="id\tpath\ncut <b>\tcut.png\ncat\tpackage:skimage/data/chelsea.png\n",
     )

@@ -23,6 +23,15 @@ CONFIG = {
     "layers": LAYERS,
     "device": "cpu",
     "channels": {"channels": "first:3", "steps": 4, "keep_every": 2, "size_px": 64},
+    **{
+        name: {"channels": [1], "layers": ["blocks.1.0"], "steps": 2, "keep_every": 1, "size_px": 64, **more}
+        for name, more in {
+            "neuron": {},
+            "negative": {},
+            "diversity": {"variants": 2},
+            "maco": {"crops": 2, "units_per_batch": 1},
+        }.items()
+    },
     "dreams": {"channels": [1], "images": ["coffee"], "longest_side_px": 64, "steps": 4, "keep_every": 2},
     "layer_dreams": {"images": ["coffee"], "layers": ["blocks.1.0"], "longest_side_px": 64, "octaves": 2, "steps": 2},
     "accentuation": {
@@ -48,6 +57,10 @@ LITTLE = (
     | {
         name: {}
         for name in (
+            "neuron",
+            "negative",
+            "diversity",
+            "maco",
             "layer_dreams",
             "accentuation",
             "caricature",

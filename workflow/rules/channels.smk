@@ -11,7 +11,7 @@ rule channels:
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         precision=ancient(sweep.if_auto("channels", "results/{model}/precision.csv")),
-        priors=sweep.if_maco("results/priors.h5"),
+        priors=sweep.if_maco("channels", "results/priors.h5"),
     output:
         "results/{model}/channels/{layer}/{first}-{last}.h5",
     log:

@@ -15,7 +15,7 @@ from konvolut.asked.costs import (
     saliency_passes,
 )
 from konvolut.asked.cuts import MB, Load
-from konvolut.asked.recipes import Recipe
+from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.settings import Settings
 from konvolut.asked.sides import side_of
 
@@ -29,7 +29,7 @@ def of_channel(settings: Settings, section: str, one: Pass) -> Load:
     options = getattr(settings, section)
     recipe = options.recipe
     pictures = _kept(recipe)
-    if section == "channels":
+    if section in FROM_NOISE:
         side = side_of(recipe, one.receptive_field_px)
         size = COLOURS * side**2 * pictures * recipe.variants
         return Load(one, channel_passes(recipe, one), size, recipe.units_per_batch)

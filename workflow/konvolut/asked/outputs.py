@@ -7,11 +7,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from konvolut.asked.recipes import FROM_NOISE
+
 RESULTS = Path("results")
 PLAN = RESULTS / "plan.tsv"
 PATTERNS = {
     "activations": "{model}/activations/{first}-{last}.h5",
     "channels": "{model}/channels/{layer}/{first}-{last}.h5",
+    "neuron": "{model}/neuron/{layer}/{first}-{last}.h5",
+    "negative": "{model}/negative/{layer}/{first}-{last}.h5",
+    "diversity": "{model}/diversity/{layer}/{first}-{last}.h5",
+    "maco": "{model}/maco/{layer}/{first}-{last}.h5",
     "dreams": "{model}/dreams/{layer}/{first}-{last}.h5",
     "layer_dreams": "{model}/layer_dreams/{layer}/{first}-{last}.h5",
     "accentuation": "{model}/accentuation/{layer}/{first}-{last}.h5",
@@ -26,6 +32,11 @@ PATTERNS = {
     "inversion": "{model}/inversion/{layer}/{first}-{last}.h5",
     "atlas": "atlas/{model}/{layer}.html",
 }
+
+
+def module_of(technique: str) -> str:
+    """The module that computes a technique, as code digests name it."""
+    return f"techniques.{'channels' if technique in FROM_NOISE else technique}"
 
 
 def planned_files(plan: pd.DataFrame, results: Path = RESULTS) -> list[Path]:

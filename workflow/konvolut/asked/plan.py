@@ -16,6 +16,7 @@ from konvolut.asked import loads, shards, survey
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
+from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import Channels, ModelSource, Settings
 from konvolut.errors import UserError, nearest
 from konvolut.provenance import unit_seed
@@ -31,7 +32,7 @@ ON_CHOSEN_IMAGES = ("dreams", "layer_dreams", "accentuation", "caricature", "pat
 OF_PHOTOGRAPHS = ("activations", "saliency", "patches", "fooling")  # a job for some photographs, all layers
 OF_LAYERS, OF_CHANNELS = ("inversion", "layer_dreams", "caricature"), ("dreams", "accentuation")
 # Techniques of which the plan tells how many pictures there will be.
-COUNTED = ("channels", "classes", *OF_LAYERS, *OF_CHANNELS)
+COUNTED = (*FROM_NOISE, "classes", *OF_LAYERS, *OF_CHANNELS)
 
 
 def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = UNMEASURED) -> pd.DataFrame:
@@ -137,7 +138,7 @@ def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame,
         fixed = next((getattr(section, name) for name in FIXED if hasattr(section, name)), None)
         for part in cut(units, load, fixed, speed, settings.job_minutes):
             row = _row(technique, model.key, layer, part, load, speed) | {"units": len(part) * pictures}
-            rows.append(row | {"channels": format_channels(part) if technique in ("channels", *OF_CHANNELS) else ""})
+            rows.append(row | {"channels": format_channels(part) if technique in (*FROM_NOISE, *OF_CHANNELS) else ""})
 
     for name in OF_PHOTOGRAPHS:
         count = len(getattr(getattr(settings, name), "images", settings.images))
@@ -147,8 +148,9 @@ def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame,
         count = len(getattr(settings, name).images)
         for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if count else ():
             add(name, layer, range(count), loads.of_layer(settings, name, costs[layer]))
-    for name in ("channels", *OF_CHANNELS):
-        pictures = settings.channels.recipe.variants if name == "channels" else len(getattr(settings, name).images)
+    for name in (*FROM_NOISE, *OF_CHANNELS):
+        section = getattr(settings, name)
+        pictures = section.recipe.variants if name in FROM_NOISE else len(section.images)
         for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if pictures else ():
             channels = _channels(settings, name, model, layer, census)
             add(name, layer, channels, loads.of_channel(settings, name, costs[layer]), pictures)

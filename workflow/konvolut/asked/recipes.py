@@ -6,6 +6,9 @@ recipe, `diversity` its four pictures of a channel that differ; `maco` is Fel et
 `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves against
 noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked at
 magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
+`negative` is the same against a channel; `neuron` is for its cell in the middle, which sees no more than its
+receptive field and moves less, so that it stays in the middle; `diverse` makes four pictures that differ (with lucid's
+weight of -100 those of tf_efficientnet_lite0 were grey, at -3 they differ as much as at -30, in colour).
 `konvolut-dream` does the same to a photograph, more gently.
 `octave` and `octave-layer` are DeepDream's pyramid for one channel and for all (Mordvintsev, Olah and Tyka 2015, with
 the 10 sizes x 1.4, 20 steps and .01 of its reimplementations); `accentuation` is a dream that stays near its photograph
@@ -17,6 +20,9 @@ import dataclasses
 
 from konvolut.asked.terms import Objective
 from konvolut.errors import UserError, nearest
+
+# Pictures of channels from noise: the rule channels, and the same rule with other objectives, off by default.
+FROM_NOISE = ("channels", "neuron", "negative", "diversity", "maco")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +93,18 @@ OCTAVES = {
     "steps": 20,
     "keep_every": 40,
 }
+OURS = {
+    "learning_rate": 0.08,
+    "schedule": "cosine",
+    "steps": 96,
+    "keep_every": 24,
+    "fields": 4.0,
+    "coarse_px": 128,
+    "coarse_steps": 48,
+    "decay": 1.35,
+    "padding": "wrap",
+    "transforms": (("jitter", 32.0), ("scale", 0.2), ("rotate", 15.0)),
+}
 GENTLE_TRANSFORMS = (("jitter", 16.0), ("scale", 0.1), ("rotate", 5.0))
 LUCID_TRANSFORMS = (("pad", 12.0), ("jitter", 8.0), ("scale", 0.1), ("rotate", 10.0), ("jitter", 4.0))
 
@@ -122,20 +140,20 @@ BUILT_IN = {
             variants=4,
             transforms=LUCID_TRANSFORMS,
         ),
+        Recipe("konvolut", objective=(("peaks", 1.0),), **OURS),
         Recipe(
-            "konvolut",
-            objective=(("peaks", 1.0),),
+            "neuron",
+            objective=(("neuron", 1.0),),
             learning_rate=0.08,
             schedule="cosine",
             steps=96,
             keep_every=24,
-            fields=4.0,
-            coarse_px=128,
-            coarse_steps=48,
+            fields=1.0,
             decay=1.35,
-            padding="wrap",
-            transforms=(("jitter", 32.0), ("scale", 0.2), ("rotate", 15.0)),
+            transforms=(("jitter", 8.0), ("scale", 0.1), ("rotate", 5.0)),
         ),
+        Recipe("negative", objective=(("negative", 1.0),), **OURS),
+        Recipe("diverse", objective=(("peaks", 1.0), ("similarity", -3.0)), variants=4, **OURS),
         Recipe(
             "konvolut-dream",
             objective=(("peaks", 1.0),),

@@ -4,7 +4,7 @@ import dataclasses
 
 from konvolut.asked import kinds, recipes
 from konvolut.asked.kinds import Channels, setting
-from konvolut.asked.recipes import Recipe
+from konvolut.asked.recipes import FROM_NOISE, Recipe
 
 CHEAP_METHODS = ("vanilla", "positive", "negative")
 SALIENCY_METHODS = (
@@ -14,6 +14,7 @@ SALIENCY_METHODS = (
 )
 LARGEST_SIDE_PX = 8192
 
+NO_CHANNELS = Channels("numbers")
 IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)
 CLASSES = kinds.targets("a list of class numbers and class names")
 SOME_CLASSES = kinds.targets("a list of class numbers and class names, or []", allow_none=True)
@@ -80,6 +81,38 @@ class ChannelsSettings:
     channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
     units_per_shard: int | None = setting(BY_COST, None)
     recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
+
+
+@dataclasses.dataclass(frozen=True)
+class NeuronSettings(ChannelsSettings):
+    """Pictures for one cell of a channel, the one in the middle."""
+
+    channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("neuron"))
+
+
+@dataclasses.dataclass(frozen=True)
+class NegativeSettings(ChannelsSettings):
+    """Pictures that silence a channel."""
+
+    channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("negative"))
+
+
+@dataclasses.dataclass(frozen=True)
+class DiversitySettings(ChannelsSettings):
+    """Pictures of one channel that differ."""
+
+    channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("diverse"))
+
+
+@dataclasses.dataclass(frozen=True)
+class MacoSettings(ChannelsSettings):
+    """Pictures of channels by phases alone, beside those of another recipe."""
+
+    channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
+    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("maco"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +253,10 @@ SECTIONS = {
     "alike": AlikeSettings,
     "trust": TrustSettings,
     "channels": ChannelsSettings,
+    "neuron": NeuronSettings,
+    "negative": NegativeSettings,
+    "diversity": DiversitySettings,
+    "maco": MacoSettings,
     "dreams": DreamsSettings,
     "layer_dreams": LayerDreamsSettings,
     "accentuation": AccentuationSettings,
@@ -232,4 +269,4 @@ SECTIONS = {
     "inversion": InversionSettings,
     "atlas": AtlasSettings,
 }
-WITH_RECIPE = ("channels", "dreams", "layer_dreams", "accentuation", "caricature", "classes")
+WITH_RECIPE = (*FROM_NOISE, "dreams", "layer_dreams", "accentuation", "caricature", "classes")

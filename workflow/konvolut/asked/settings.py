@@ -14,7 +14,7 @@ import yaml
 
 from konvolut.asked import kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
-from konvolut.asked.recipes import Recipe
+from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.sections import (
     LARGEST_SIDE_PX,
     SALIENCY_METHODS,
@@ -27,6 +27,7 @@ from konvolut.asked.sections import (
     CaricatureSettings,
     ChannelsSettings,
     ClassesSettings,
+    DiversitySettings,
     DreamsSettings,
     ExamplesSettings,
     FoolingSettings,
@@ -34,6 +35,9 @@ from konvolut.asked.sections import (
     InversionSettings,
     KernelsSettings,
     LayerDreamsSettings,
+    MacoSettings,
+    NegativeSettings,
+    NeuronSettings,
     PatchesSettings,
     SaliencySettings,
     TrustSettings,
@@ -55,7 +59,7 @@ MOST_VARIANTS = 16
 MOST_OCTAVES = 32
 
 # Sections whose pictures start from noise alone, and those whose pictures are of all channels of a layer.
-WITHOUT_PHOTOGRAPH, OF_WHOLE_LAYERS = ("channels", "classes"), ("layer_dreams", "caricature")
+WITHOUT_PHOTOGRAPH, OF_WHOLE_LAYERS = (*FROM_NOISE, "classes"), ("layer_dreams", "caricature")
 
 RECIPE_FIELDS = typing.get_type_hints(Recipe)
 # Kinds of the recipe fields whose type alone says too little.
@@ -94,6 +98,10 @@ class Settings:
     alike: AlikeSettings = dataclasses.field(default_factory=AlikeSettings)
     trust: TrustSettings = dataclasses.field(default_factory=TrustSettings)
     channels: ChannelsSettings = dataclasses.field(default_factory=ChannelsSettings)
+    neuron: NeuronSettings = dataclasses.field(default_factory=NeuronSettings)
+    negative: NegativeSettings = dataclasses.field(default_factory=NegativeSettings)
+    diversity: DiversitySettings = dataclasses.field(default_factory=DiversitySettings)
+    maco: MacoSettings = dataclasses.field(default_factory=MacoSettings)
     dreams: DreamsSettings = dataclasses.field(default_factory=DreamsSettings)
     layer_dreams: LayerDreamsSettings = dataclasses.field(default_factory=LayerDreamsSettings)
     accentuation: AccentuationSettings = dataclasses.field(default_factory=AccentuationSettings)
@@ -210,9 +218,9 @@ def _check_across(settings: Settings) -> Settings:
 def _check_recipe(section: str, recipe: Recipe) -> None:
     """Hold a section's recipe against what the section starts from and what its pictures are of."""
     parsed = [terms.parse(term) for term, _ in recipe.objective]
-    if section != "channels" and recipe.variants > 1:
+    if section not in FROM_NOISE and recipe.variants > 1:
         raise UserError(f"config: {section}.variants must be 1: only channels are made in variants")
-    if section != "channels" and recipe.parameterisation == "maco":
+    if section not in FROM_NOISE and recipe.parameterisation == "maco":
         raise UserError(
             f"config: {section}.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
             " and is for channels alone"

@@ -63,7 +63,7 @@ class TrustShard:
 
 @dataclasses.dataclass(frozen=True)
 class ChannelsShard:
-    """Pictures of some channels of one layer from a random start."""
+    """Pictures of some channels of one layer from a random start, by the rule channels or one beside it."""
 
     model: ModelSource
     layer: str
@@ -71,6 +71,7 @@ class ChannelsShard:
     recipe: Recipe
     seed: int
     device: str
+    technique: str = dataclasses.field(default="channels", kw_only=True)
     why: str = dataclasses.field(default="", kw_only=True)
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from konvolut import folder, lease
 from konvolut.asked import plan, settings, shards, survey
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
+from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import part
 
@@ -25,7 +26,7 @@ SHARDS = {
     "examples": shards.ExamplesShard,
     "alike": shards.AlikeShard,
     "trust": shards.TrustShard,
-    "channels": shards.ChannelsShard,
+    **dict.fromkeys(FROM_NOISE, shards.ChannelsShard),
     "dreams": shards.DreamsShard,
     "layer_dreams": shards.LayerShard,
     "accentuation": shards.AccentuationShard,
@@ -41,7 +42,7 @@ SHARDS = {
 
 BESIDE_ANOTHER_RUN = "atlas_now"
 # Techniques with a file for some shards of each layer, and those with one for all layers.
-BY_LAYER = ("channels", *plan.OF_CHANNELS, *plan.OF_LAYERS)
+BY_LAYER = (*FROM_NOISE, *plan.OF_CHANNELS, *plan.OF_LAYERS)
 BY_MODEL = ("classes", "saliency", "patches", "fooling")
 
 
@@ -161,9 +162,9 @@ class Sweep:
             shards.AtlasShard(self._readable(path), self.settings.atlas, self.settings.examples.top, "")
         )
 
-    def if_maco(self, *paths: str) -> list[str]:
-        """The paths where the channels' recipe needs priors."""
-        return list(paths) if self.settings.channels.recipe.parameterisation == "maco" else []
+    def if_maco(self, technique: str, path: str) -> list[str]:
+        """The path where a technique's recipe needs priors."""
+        return [path] if getattr(self.settings, technique).recipe.parameterisation == "maco" else []
 
     def if_auto(self, technique: str, path: str) -> list[str]:
         """The path where a technique leaves its precision to the rule precision."""
@@ -176,7 +177,8 @@ class Sweep:
     def told_priors(self, wildcards) -> str:
         """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
         photographs = tuple(self._photographs("priors", wildcards))
-        return shards.to_json(shards.PriorsShard(photographs, self.settings.channels.recipe.size_px))
+        asked = [getattr(self.settings, name).recipe for name in FROM_NOISE if self.if_maco(name, "needed")]
+        return shards.to_json(shards.PriorsShard(photographs, max(recipe.size_px for recipe in asked)))
 
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""
@@ -199,6 +201,7 @@ class Sweep:
     def _told(self, technique: str, wildcards) -> str:
         section, kind = getattr(self.settings, technique), SHARDS[technique]
         facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
+        facts["technique"] = technique
         names = set(kind.__dataclass_fields__) - {"why"}
         if "photographs" in names:
             facts["photographs"] = tuple(self._photographs(technique, wildcards))

@@ -29,6 +29,10 @@ class LayerInputs:
     photographs: tuple[Photograph, ...]
     settings: AtlasSettings
     channels: tuple[Path, ...] = ()
+    neuron: tuple[Path, ...] = ()
+    negative: tuple[Path, ...] = ()
+    diversity: tuple[Path, ...] = ()
+    maco: tuple[Path, ...] = ()
     dreams: tuple[Path, ...] = ()
     accentuation: tuple[Path, ...] = ()
     layer_dreams: tuple[Path, ...] = ()

@@ -19,7 +19,11 @@ from konvolut.provenance import VERSION
 
 TEMPLATES = Path(__file__).parent / "templates"
 TECHNIQUES = {
-    "channels": "Features",
+    "channels": "{}",
+    "neuron": "{}",
+    "negative": "{}",
+    "diversity": "{}",
+    "maco": "{}",
     "dreams": "Dreams of {}",
     "accentuation": "Accents of {}",
     "examples": "Photographs",

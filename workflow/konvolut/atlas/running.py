@@ -15,13 +15,14 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut.asked.plan import parse_channels
+from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import write
 from konvolut.atlas.classes import ClassInputs, ClassModel
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 
 STAMP = "made-from.txt"
-OF_LAYERS = ("channels", "dreams", "accentuation", "layer_dreams", "caricature")
+OF_LAYERS = (*FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
 ONCE = ("examples", "kernels", "alike", "trust")
 
 
@@ -139,7 +140,7 @@ def _stamp(inputs: LayerInputs) -> str:
 
 
 def _progress(sources: Sources) -> str:
-    rows = sources.plan[sources.plan["technique"].isin(["channels", "dreams"])]
+    rows = sources.plan[sources.plan["technique"].isin([*FROM_NOISE, "dreams"])]
     there = [Path(sources.patterns[row["technique"]].format(**row)).exists() for row in rows.to_dict("records")]
     done, all_units = int(rows["units"][there].sum()), int(rows["units"].sum())
     return f"The sweep is running: {done:,} of {all_units:,} pictures of units are there."

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import model, plates
 from konvolut.atlas.model import LayerInputs
@@ -16,6 +17,13 @@ from konvolut.pictures import images
 from konvolut.results import store
 
 OPAQUE_QUANTILE = 0.99
+TITLES = {
+    "channels": "Features",
+    "neuron": "Centre neuron",
+    "negative": "Negative",
+    "diversity": "Diversity",
+    "maco": "MaCo",
+}
 
 
 class SeriesWriter:
@@ -53,7 +61,7 @@ class SeriesWriter:
 
     def _animate(self, channel: int, frames: Sequence[np.ndarray]) -> None:
         """Write the ascent of a channel from noise as an animation, where these were asked for."""
-        if self.series.technique == "channels" and self.settings.animations and len(frames) > 1:
+        if self.series.technique in FROM_NOISE and self.settings.animations and len(frames) > 1:
             path = self.folder / f"ascent-{self.series.prefix}-{channel}.webp"
             shrunk = [images.shrink(frame, self.settings.large_px) for frame in frames]
             images.write_animation(path, shrunk, plates.QUALITY)
@@ -77,7 +85,7 @@ def write_optimised(inputs: LayerInputs, folder: Path, natural: np.ndarray | Non
     """Sheets and facts of all channels and dreams of one layer, one series per technique and start."""
     starts = {photo.key: photo.label or photo.id for photo in inputs.photographs}
     finished = []
-    for technique in ("channels", "dreams", "accentuation"):
+    for technique in (*FROM_NOISE, "dreams", "accentuation"):
         paths = getattr(inputs, technique)
         writers: dict[str, SeriesWriter] = {}
         for start, pictures, passport in model.read_pictures(paths, starts):
@@ -120,8 +128,11 @@ def _example_crops(inputs: LayerInputs, units: LayerUnits, side_px: int) -> list
 
 
 def _new_series(technique: str, start: str, name: str) -> Series:
+    """Pictures from noise are called by their objective, and where a unit has several, also by a number."""
     prefix = technique if start == "noise" else f"{technique}-{start}"
-    return Series(technique, start, prefix, "Features" if technique == "channels" else name)
+    if technique in TITLES:
+        name = " ".join([TITLES[technique], *start.split("-")[1:]])
+    return Series(technique, start, prefix, name)
 
 
 def cleared(picture: np.ndarray, transparency: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from konvolut.asked.plan import parse_channels
+from konvolut.asked.recipes import FROM_NOISE
 
 
 @dataclass(frozen=True)
@@ -55,4 +56,4 @@ def read_summary(folder: Path) -> dict:
 
 
 def _state(series: dict) -> str:
-    return f"&t={series['prefix']}" if series["technique"] in ("dreams", "accentuation") else ""
+    return f"&t={series['prefix']}" if series["technique"] in (*FROM_NOISE[1:], "dreams", "accentuation") else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked.outputs import planned_files
+from konvolut.asked.outputs import module_of, planned_files
 from konvolut.asked.settings import Settings
 from konvolut.errors import UserError
 from konvolut.provenance import code_digest
@@ -43,7 +43,7 @@ def _of_file(settings: Settings, row: dict, path: Path, results: Path) -> Iterat
     section = getattr(settings, row["technique"])
     expected = {
         "weights_sha256": identity["weights_sha256"],
-        "code": code_digest(f"techniques.{row['technique']}"),
+        "code": code_digest(module_of(row["technique"])),
         "seed": settings.seed,
     }
     recipe = getattr(section, "recipe", None)

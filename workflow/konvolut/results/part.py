@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import store
 from konvolut.results.contents import ClassPicture, Fooling, Inversion, LayerPicture, Patches, Pictures, rows_of
@@ -24,7 +25,7 @@ from konvolut.results.contents import ClassPicture, Fooling, Inversion, LayerPic
 # A unit is one picture (its start and its channel) or one photograph (its key).
 Unit = tuple[str, int] | str
 
-OPTIMISED = ("channels", "dreams", "accentuation")
+OPTIMISED = (*FROM_NOISE, "dreams", "accentuation")
 NAMED = {
     "patches": Patches,
     "fooling": Fooling,

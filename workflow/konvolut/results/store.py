@@ -24,8 +24,13 @@ Files appear whole or not at all: they are written under a temporary name and re
             │                   rectified and rectified_squares (sums of max(x, 0) and of its square)
             └── sketch/         see sketches.py: code, count, image, value (C, b), cell (C, b, 2), dropped (C,)
 
-    results/{model}/channels/{layer}/{first}-{last}.h5         kind = channels, start is always "noise"
+    results/{model}/channels/{layer}/{first}-{last}.h5         kind = channels, start is "noise"
+    results/{model}/neuron/{layer}/{first}-{last}.h5           kind = neuron
+    results/{model}/negative/{layer}/{first}-{last}.h5         kind = negative
+    results/{model}/diversity/{layer}/{first}-{last}.h5        kind = diversity, of the second picture start is "noise-2"
+    results/{model}/maco/{layer}/{first}-{last}.h5             kind = maco
     results/{model}/dreams/{layer}/{first}-{last}.h5           kind = dreams, start is the key of a photograph
+    results/{model}/accentuation/{layer}/{first}-{last}.h5     kind = accentuation, as dreams
     └── pictures/{start}/
         ├── channel             (n,) int32
         ├── picture             (n, H, W, 3) uint8, sRGB
@@ -37,7 +42,6 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── attempt             (n,) int32     0, or how many retries of the ladder it took
         └── transparency        (n, H, W) float32  recipe maco alone: sum over the steps of |d objective / d picture|
 
-    results/{model}/accentuation/{layer}/{first}-{last}.h5     kind = accentuation, as dreams
     results/{model}/layer_dreams/{layer}/{first}-{last}.h5     kind = layer_dreams
     results/{model}/caricature/{layer}/{first}-{last}.h5       kind = caricature
     └── {kind}/{image}/

@@ -1,4 +1,4 @@
-"""Channel pictures: what excites each channel of a layer, from a random start."""
+"""Channel pictures from a random start: what excites each channel of a layer, or one cell of it, or silences it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from pathlib import Path
 
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec, layer_spec
+from konvolut.asked.outputs import module_of
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import ChannelsShard
 from konvolut.asked.sides import side_of
@@ -45,8 +46,8 @@ def render(
     side = side_px(network, layer, shard.recipe)
     shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, layer, (side, side)))
     known = {"priors_sha256": provenance.file_sha256(priors)} if priors else {}
-    passport = passport_of(network, "channels", shard, side_px=side, **known)
-    part = Part(output, "channels", passport, names, progress)
+    passport = passport_of(network, shard.technique, shard, side_px=side, **known)
+    part = Part(output, shard.technique, passport, names, progress)
     part.climb(
         dict(zip(names, units, strict=True)),
         lambda left, keep: ascend(network, layers, left, shard.recipe, (side, side), keep),
@@ -56,7 +57,7 @@ def render(
 
 def unit_start(shard: ChannelsShard, channel: int, variant: int = 0, priors: Priors | None = None) -> UnitStart:
     """One picture of a channel to make, its seeds by the unit and the variant alone."""
-    names = (shard.model.id, shard.layer, channel, "channels", *([f"variant {variant}"] if variant else []))
+    names = (shard.model.id, shard.layer, channel, shard.technique, *([f"variant {variant}"] if variant else []))
     return UnitStart(channel, attempt_seeds(shard.seed, *names), priors=priors)
 
 
@@ -125,6 +126,6 @@ def passport_of(network: models.Network, technique: str, shard, **facts) -> dict
         recipe=dataclasses.asdict(shard.recipe),
         device=network.device.type,
         why=shard.why,
-        code=provenance.code_digest(f"techniques.{technique}"),
+        code=provenance.code_digest(module_of(technique)),
         **facts,
     )

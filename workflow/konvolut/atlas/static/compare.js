@@ -4,7 +4,8 @@
   const { make, cell, path } = Konvolut;
   const $ = (id) => document.getElementById(id);
   const PLATE = 64; // units of a layer that are shown at once
-  const PICTURED = ["channels", "dreams", "maps", "kernels"];
+  const FROM_NOISE = ["channels", "neuron", "negative", "diversity", "maco"];
+  const PICTURED = [...FROM_NOISE, "dreams", "maps", "kernels"];
   let known; // search.js
   let evidence; // the sections of evidence.js
   let state; // { entries: [{ model, layer, unit }], t, p }
@@ -61,7 +62,7 @@
   function rows(units) {
     const all = units.flatMap(({ columns, unit }) => columns.series.filter((series) => series.slot.has(unit) && PICTURED.includes(series.technique)));
     return [...new Map(all.map((series) => [series.prefix, series])).values()].sort((a, b) => PICTURED.indexOf(a.technique) - PICTURED.indexOf(b.technique))
-      .map(({ prefix, technique, title }) => ({ prefix, title: technique === "channels" ? "Feature" : technique === "kernels" ? "Kernel" : `${technique === "maps" ? "Response to" : "Dream of"} ${title}` }))
+      .map(({ prefix, technique, title }) => ({ prefix, title: technique === "channels" ? "Feature" : FROM_NOISE.includes(technique) ? title : technique === "kernels" ? "Kernel" : `${technique === "maps" ? "Response to" : "Dream of"} ${title}` }))
       .concat([{ title: "Numbers", fill: numbers }, { title: "Photographs that excite it most", fill: best }]);
   }
 

@@ -4,6 +4,8 @@
   const { make, keys, ranges } = Konvolut;
   const $ = (id) => document.getElementById(id);
   const TITLES = { channels: "Features", dreams: "Dreams", accentuation: "Accents", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
+  // Pictures from noise by other objectives stand under Features, where a list tells them apart.
+  const kind = ({ technique }) => (["neuron", "negative", "diversity", "maco"].includes(technique) ? "channels" : technique);
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
   let layer;
@@ -12,7 +14,7 @@
   let preview;
 
   const find = (prefix) => layer.series.find((series) => series.prefix === prefix);
-  const techniques = () => Object.keys(TITLES).map((kind) => layer.series.find((series) => series.technique === kind)).filter(Boolean);
+  const techniques = () => Object.keys(TITLES).map((name) => layer.series.find((series) => kind(series) === name)).filter(Boolean);
 
   function readAddress() {
     const [unit] = location.hash.slice(1).split("&");
@@ -57,12 +59,12 @@
     Grid.draw(series, order, natural, state.z);
     if (!series) return;
     $("techniques").replaceChildren(...techniques().map((other, number) => make("button", {
-      title: `key ${number + 1}`, "aria-pressed": String(series.technique === other.technique),
+      title: `key ${number + 1}`, "aria-pressed": String(kind(series) === kind(other)),
       onclick: () => go({ t: other.prefix }),
-    }, TITLES[other.technique])));
-    const starts = layer.series.filter((other) => other.technique === series.technique);
+    }, TITLES[kind(other)])));
+    const starts = layer.series.filter((other) => kind(other) === kind(series));
     $("start-label").hidden = starts.length < 2;
-    $("start").replaceChildren(...starts.map((other) => new Option(other.title, other.prefix, false, other === series)));
+    $("start").replaceChildren(...starts.map((other) => new Option(other.prefix === "channels" ? "whole channel" : other.title, other.prefix, false, other === series)));
     $("sort").value = state.s;
     if ($("filter").value !== state.q) $("filter").value = state.q;
     $("size").value = state.z || parseInt(getComputedStyle(Grid.element).getPropertyValue("--z"), 10);

@@ -30,7 +30,7 @@ const Panel = (() => {
     if (asked !== state || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), evidence.trust(facts, data.places), photographs(facts, data.photographs), evidence.alike(facts, data.places, layer.over),
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), evidence.trust(facts, data.places), photographs(facts, data.photographs), evidence.alike(facts, data.places, layer.over),
       dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
   }
 
@@ -112,13 +112,16 @@ const Panel = (() => {
 
   const BEFORE = { dreams: "Before the dream", channels: "Before training" };
   const TITLES = { dreams: "Dream of ", accentuation: "Accents of ", maps: "Response to ", kernels: "" };
-  const title = (series) => (series.technique in TITLES ? TITLES[series.technique] + series.title : "Feature, from noise");
+  const FROM_NOISE = ["channels", "neuron", "negative", "diversity", "maco"];
+  const feature = (series) => (series.prefix === "channels" ? "Feature" : series.title);
+  const title = (series) => (series.technique in TITLES ? TITLES[series.technique] + series.title : `${feature(series)}, from noise`);
 
   function verdict(facts, series, unit) {
     if (!series || !facts.pictures[series.prefix] || (asked.b && BEFORE[series.technique])) return null;
     const [, own, , heldOut] = facts.pictures[series.prefix].activation;
     const best = facts.natural && facts.natural[2];
     const kept = own > 0 && heldOut != null ? ` Under small shifts and turns it keeps ${Math.round((heldOut / own) * 100)} %.` : "";
+    if (series.technique === "negative") return make("figcaption", {}, `Silences it to ${short(own)}; the best photograph reaches ${short(best)}.`);
     const health = series.health[series.slot.get(unit)];
     const words = {
       d: "Dead: the ascent never raised this unit.",
@@ -147,6 +150,15 @@ const Panel = (() => {
     return section("Steps of the ascent", steps.length && series.sheets.steps && make("div", { class: "steps" }, ...steps),
       (clear || moving) && make("div", { class: "extras" }, clear, moving),
       Charts.curve(own.curve, series.last_step), note && make("p", { class: "note" }, note));
+  }
+
+  // The unit's other pictures from noise: one cell, the negative, several that differ, phases alone.
+  function others(unit, shown, facts) {
+    const all = layer.series.filter((series) => series !== shown && FROM_NOISE.includes(series.technique) && series.slot.has(unit));
+    if (!shown || !FROM_NOISE.includes(shown.technique) || !all.length) return null;
+    const tiles = all.map((series) => make("figure", {}, make("button", { class: "plain", "aria-label": `Show ${title(series)}`, onclick: () => act.go({ t: series.prefix }) },
+      cell(series, "large", series.slot.get(unit), `${title(series)}, unit ${unit}`)), make("figcaption", {}, `${feature(series)}, reaches ${short(facts.pictures[series.prefix]?.activation[1])}`)));
+    return section("Other pictures of it", make("div", { class: "others" }, ...tiles));
   }
 
   function photographs(facts, known) {
