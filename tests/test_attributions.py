@@ -73,7 +73,8 @@ def with_replaced_relus(module, guided):
     return changed
 
 
-@pytest.mark.parametrize("timm_name", ["test_resnet", "vgg11", "resnet18"])
+# In the last two a shortcut also reads what goes into a ReLU.
+@pytest.mark.parametrize("timm_name", ["test_resnet", "vgg11", "resnet18", "legacy_xception", "nf_resnet26"])
 @pytest.mark.parametrize(("method", "guided"), [("guided_backpropagation", True), ("deconvnet", False)])
 def test_other_relus_pass_back_what_the_papers_say(timm_name, method, guided):
     network = models.build(ModelSource("m", "m", timm_name, "random:0"))
@@ -160,6 +161,14 @@ def test_occlusion_is_the_fall_of_the_score_averaged_over_the_squares_that_hide_
             times[place] += 1
     assert (times > 0).all()
     assert torch.allclose(found[0], total / times, rtol=1e-3, atol=1e-5)
+
+
+def test_nothing_stays_on_the_model_also_after_an_exception(question, network):
+    wrong = Question(network, question.inputs[:, :1], TARGETS, question.gradient, (), "")
+    for method in refusals.OWN_RELUS:
+        with pytest.raises(RuntimeError):
+            attributions.attribute(method, wrong)
+    assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in network.module.modules())
 
 
 @pytest.mark.parametrize("method", attributions.OF_MODEL)

@@ -177,10 +177,28 @@ def out_of_place(module: nn.Module) -> Iterator[None]:
             part.inplace = True
 
 
+@contextlib.contextmanager
+def own_inputs(module: nn.Module) -> Iterator[None]:
+    """Within the block no ReLU shares its input with another reader, as a shortcut around it does.
+
+    Captum replaces the gradient of a ReLU's input tensor, and so would replace that of the other readers too.
+    Hooks set within the block see the copies.
+    """
+    relus = [part for part in module.modules() if isinstance(part, nn.ReLU)]
+    handles = []
+    try:
+        for part in relus:
+            handles.append(part.register_forward_pre_hook(lambda m, given: (given[0].clone(),)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
 def _with_other_relus(kind: type, question: Question) -> Tensor:
     module = question.network.module
     inputs = question.inputs.detach().requires_grad_()
-    with out_of_place(module), warnings.catch_warnings():
+    with out_of_place(module), own_inputs(module), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Captum says that it sets hooks
         return kind(module).attribute(inputs, question.targets)
 
