@@ -38,7 +38,7 @@ def run_with_kills(folder: Path, moments: list[float]) -> tuple[int, int]:
 
 def logs(folder: Path) -> set[tuple[str, float, str]]:
     """The logs of the jobs that keep parts, each with the time of its beginning."""
-    found = (folder / "results/logs").glob("[cdfip]*/**/*.log")
+    found = (folder / "results/logs").glob("[cdfips]*/**/*.log")
     return {(str(path), path.stat().st_ctime, path.read_text()) for path in found if DONE.search(path.read_text())}
 
 

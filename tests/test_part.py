@@ -14,10 +14,11 @@ import pytest
 from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, PatchesShard
+from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, PatchesShard, SaliencyShard
+from konvolut.network import photographs as network_photographs
 from konvolut.pictures import ascent, images
 from konvolut.results import part, store
-from konvolut.techniques import channels, dreams, fooling, inversion, patches
+from konvolut.techniques import channels, dreams, fooling, inversion, patches, saliency
 
 TINY = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 LAYERS = [LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5), LayerSpec("classifier", "bc", 10, 0, 0, 160, 160, 0)]
@@ -206,6 +207,10 @@ def test_a_photograph_of_other_bytes_is_dreamt_of_again(census, photographs, tmp
     assert climbed == [1, 2, 1, 2, 1, 2]
 
 
+def saliency_shard(images, *methods):
+    return SaliencyShard(TINY, images, methods, ("predicted", 7), 2, 0, "cpu")
+
+
 TECHNIQUES = {
     "inversion": (
         inversion,
@@ -213,6 +218,7 @@ TECHNIQUES = {
         lambda images: InversionShard(TINY, "blocks.1", images, "relative", "adam", 2, 0.05, 50, 0.6, 0.1, 0, "cpu"),
     ),
     "fooling": (fooling, "fool", lambda images: FoolingShard(TINY, images, (7,), 0.9, 2, 0.5, 100, 0.8, "cpu")),
+    "saliency": (saliency, "maps_of", lambda images: saliency_shard(images, "vanilla", "gradient", "deconvnet")),
     "patches": (patches, "hide_squares", lambda images: PatchesShard(TINY, images, 0.5, 0.5, 4, 64, "cpu")),
 }
 
@@ -221,6 +227,7 @@ TECHNIQUES = {
 def test_techniques_on_photographs_go_on_with_the_next_one(census, photographs, tmp_path, monkeypatch, technique):
     module, worker, shard_of_images = TECHNIQUES[technique]
     calls, real = [], getattr(module, worker)
+    monkeypatch.setitem(network_photographs.BATCH, "cpu", 1)
     monkeypatch.setattr(module, worker, lambda *given: calls.append(worker) or real(*given))
 
     def compute(images, output, progress=lambda done, total: None):
@@ -235,6 +242,21 @@ def test_techniques_on_photographs_go_on_with_the_next_one(census, photographs, 
     assert (tmp_path / "a/0-2.h5").read_bytes() == (tmp_path / "b/0-2.h5").read_bytes()
     compute(photographs[:2], tmp_path / "a/0-1.h5")
     assert len(calls) == 6, "one photograph fewer takes both from the neighbouring file"
+
+
+def test_maps_of_a_photograph_are_the_same_in_whatever_batch_it_is_looked_at(
+    census, photographs, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(network_photographs.BATCH, "cpu", 2)
+    methods = ("vanilla", "smoothgrad", "grad_cam")  # not in the order of their names, which is that of a file
+
+    def compute(images, output):
+        saliency.compute(saliency_shard(images, *methods), census, output, lambda done, total: None)
+
+    compute(photographs[1:], tmp_path / "a/1-2.h5")
+    compute(photographs, tmp_path / "a/0-2.h5")  # the first one alone, beside the others of the neighbouring file
+    compute(photographs, tmp_path / "b/0-2.h5")
+    assert (tmp_path / "a/0-2.h5").read_bytes() == (tmp_path / "b/0-2.h5").read_bytes()
 
 
 def test_tidying_leaves_only_the_parts_of_planned_jobs_that_are_not_finished(tmp_path):

@@ -84,9 +84,14 @@ def stream(
                 left_out(photograph, error)
 
 
+def batch_size(network: Network) -> int:
+    """How many inputs every pass has."""
+    return BATCH.get(network.device.type, GPU_BATCH)
+
+
 def batches_of(network: Network, seen: Iterable[Seen]) -> Iterator[tuple[list[Seen], Tensor]]:
     """Photographs and inputs; always as many inputs, of which the first ones are the photographs."""
-    size = BATCH.get(network.device.type, GPU_BATCH)
+    size = batch_size(network)
     todo = iter(seen)
     while part := list(itertools.islice(todo, size)):
         _, inputs = next(batches(network, np.stack([one.picture for one in part])))
@@ -100,7 +105,7 @@ def _cores() -> int:
 
 def batches(network: Network, pictures_u8: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
     """Rows and inputs of pictures (n, H, W, 3) uint8; always as many inputs, of which the first ones are the rows."""
-    size = BATCH.get(network.device.type, GPU_BATCH)
+    size = batch_size(network)
     for first in range(0, len(pictures_u8), size):
         rows = slice(first, min(first + size, len(pictures_u8)))
         part = pictures_u8[rows]

@@ -117,6 +117,28 @@ class Saliency:
     maps: dict[str, np.ndarray]
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def of_each(self) -> dict[str, "Saliency"]:
+        """Each photograph's own, by its key; nothing is copied."""
+        return {key: self._rows(slice(row, row + 1)) for row, key in enumerate(self.image)}
+
+    def _rows(self, rows: slice) -> "Saliency":
+        names = ("image", "input", "target_class", "target_name", "target_probability")
+        maps = {method: values[rows] for method, values in self.maps.items()}
+        return dataclasses.replace(self, **{name: getattr(self, name)[rows] for name in names}, maps=maps)
+
+
+def joined(parts: Sequence[Saliency]) -> Saliency:
+    """The photographs of all parts, which have the same methods, as one."""
+    return Saliency(
+        image=[key for part in parts for key in part.image],
+        input=np.concatenate([part.input for part in parts]),
+        target_class=np.concatenate([part.target_class for part in parts]),
+        target_name=[names for part in parts for names in part.target_name],
+        target_probability=np.concatenate([part.target_probability for part in parts]),
+        maps={method: np.concatenate([part.maps[method] for part in parts]) for method in parts[0].maps},
+        refused=parts[0].refused,
+    )
+
 
 
 

@@ -20,7 +20,16 @@ from pathlib import Path
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import store
-from konvolut.results.contents import ClassPicture, Fooling, Inversion, LayerPicture, Patches, Pictures, rows_of
+from konvolut.results.contents import (
+    ClassPicture,
+    Fooling,
+    Inversion,
+    LayerPicture,
+    Patches,
+    Pictures,
+    joined,
+    rows_of,
+)
 
 # A unit is one picture (its start and its channel) or one photograph (its key).
 Unit = tuple[str, int] | str
@@ -34,6 +43,7 @@ NAMED = {
     "caricature": LayerPicture,
     "classes": ClassPicture,
 }
+IN_ROWS = "saliency"  # a row per photograph in arrays of all
 SUFFIX = ".part"
 # The finished result under a second name (no second copy), for the time until Snakemake has noted that it is finished:
 # it deletes an output of which it does not know that.
@@ -147,7 +157,7 @@ def neighbours(output: Path) -> list[Path]:
 def tidy(results: Path, planned: Iterable[Path]) -> None:
     """Delete the parts of what is finished, and of what no plan asks for any more."""
     known = set(planned)
-    for technique in (*OPTIMISED, *NAMED):
+    for technique in (*OPTIMISED, *NAMED, IN_ROWS):
         for folder in Path(results).glob(f"*/{technique}/**/*{SUFFIX}"):
             output = folder.with_suffix("")
             if output.exists() or output not in known:
@@ -159,6 +169,9 @@ def write_units(path: Path, kind: str, units: Mapping[Unit, object], passport: d
     if kind in NAMED:
         store.write_named(path, kind, units, passport)
         return
+    if kind == IN_ROWS:
+        store.write_saliency(path, joined(list(units.values())), passport)
+        return
     starts: dict[str, list[Pictures]] = {}
     for (start, _), content in units.items():
         starts.setdefault(start, []).append(content)
@@ -169,6 +182,8 @@ def read_units(path: Path, kind: str) -> dict[Unit, object]:
     """What write_units wrote."""
     if kind in NAMED:
         return store.read_named(path, NAMED[kind])
+    if kind == IN_ROWS:
+        return store.read_saliency(path).of_each()
     return {
         (start, int(channel)): rows_of([content], slice(row, row + 1))
         for start, content in store.read_pictures(path).items()

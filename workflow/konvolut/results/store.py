@@ -225,9 +225,9 @@ def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
         put(file, "target/class", saliency.target_class)
         put_text(file, "target/name", saliency.target_name)
         put(file, "target/probability", saliency.target_probability)
-        for method, maps in saliency.maps.items():
+        for method, maps in sorted(saliency.maps.items()):  # as they are read back: a file's bytes keep the order
             put(file, f"maps/{method}", maps, rows_per_chunk=1)
-        for method, reason in saliency.refused.items():
+        for method, reason in sorted(saliency.refused.items()):
             put_text(file, f"refused/{method}", reason)
 
 

@@ -16,7 +16,7 @@ from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.shards import PatchesShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
-from konvolut.network.photographs import BATCH, GPU_BATCH, LARGEST_8_BIT, at_own_aspect
+from konvolut.network.photographs import LARGEST_8_BIT, at_own_aspect, batch_size
 from konvolut.pictures import images
 from konvolut.results import contents
 from konvolut.results.part import Part
@@ -74,7 +74,7 @@ def last_layer(census: Path) -> LayerSpec:
 @torch.inference_mode()
 def _probabilities(network: models.Network, pixels: Tensor, corners: list, side: int) -> Tensor:
     """(n, classes) with the square at each corner filled with the picture's mean colour, or nothing for None."""
-    size = BATCH.get(network.device.type, GPU_BATCH)
+    size = batch_size(network)
     mean = pixels.mean((1, 2), keepdim=True)
     found = []
     for first in range(0, len(corners), size):

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from konvolut import provenance
 from konvolut.asked.censuses import read_census
-from konvolut.asked.shards import SaliencyShard
+from konvolut.asked.shards import SaliencyShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number
-from konvolut.network.photographs import batches, look_at
-from konvolut.results import contents, store
+from konvolut.network.photographs import batch_size, batches, look_at
+from konvolut.results import contents
+from konvolut.results.part import Part
 from konvolut.techniques import attributions, refusals
 from konvolut.techniques.attributions import Question
 
@@ -76,31 +77,35 @@ def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable
     layers = read_census(Path(census))
     refused = {method: refusals.refusal(network, method, layers) for method in shard.methods}
     refused = {method: reason for method, reason in refused.items() if reason}
-    pictures, _ = look_at(network, shard.photographs)
+    facts = network.facts() | told(shard) | {"photographs": provenance.photographs_sha256(shard.photographs)}
+    passport = provenance.passport(technique="saliency", code=provenance.code_digest("techniques.saliency"), **facts)
+    part = Part(output, "saliency", passport, [photograph.key for photograph in shard.photographs], progress)
+    left = [photograph for photograph in shard.photographs if photograph.key in part.missing()]
+    size = batch_size(network)
+    for batch in (left[first : first + size] for first in range(0, len(left), size)):
+        part.keep(maps_of(network, shard, batch, refusals.last_map(layers), refused).of_each())
+    part.finish()
+
+
+def maps_of(
+    network: models.Network, shard: SaliencyShard, photographs: Sequence, last_map: str, refused: dict[str, str]
+) -> contents.Saliency:
+    """The maps of one batch of photographs, by the methods of the shard that are not refused."""
+    pictures, _ = look_at(network, photographs)
+    _, inputs = next(batches(network, pictures))
+    seeds = tuple(_seed(shard, photograph.id) for photograph in photographs)
     choose = functools.partial(choose_targets, targets=shard.targets, top=shard.top, class_names=network.class_names)
-    targets, probabilities = [], []
-    maps = {method: [] for method in shard.methods if method not in refused}
-    for rows, inputs in batches(network, pictures):
-        seeds = tuple(_seed(shard, photograph.id) for photograph in shard.photographs[rows])
-        found = explain(network, inputs, choose)
-        for method, part in _maps(network, inputs, found, seeds, list(maps), refusals.last_map(layers)).items():
-            maps[method].append(part)
-        targets.append(_rows(found.targets, len(seeds)))
-        probabilities.append(_rows(found.logits.softmax(1).gather(1, found.targets), len(seeds)))
-        progress(rows.stop, len(pictures))
-    classes = np.concatenate(targets).astype(np.int32)
-    content = contents.Saliency(
-        image=[photograph.key for photograph in shard.photographs],
+    found = explain(network, inputs, choose)
+    classes = _rows(found.targets, len(seeds)).astype(np.int32)
+    return contents.Saliency(
+        image=[photograph.key for photograph in photographs],
         input=pictures,
         target_class=classes,
-        target_name=[[network.class_names[c] for c in row] for row in classes],
-        target_probability=np.concatenate(probabilities),
-        maps={method: np.concatenate(parts) for method, parts in maps.items()},
+        target_name=[[network.class_names[number] for number in row] for row in classes],
+        target_probability=_rows(found.logits.softmax(1).gather(1, found.targets), len(seeds)),
+        maps=_maps(network, inputs, found, seeds, [one for one in shard.methods if one not in refused], last_map),
         refused=refused,
     )
-    facts = network.facts() | {"methods": shard.methods, "targets": shard.targets, "top": shard.top, "seed": shard.seed}
-    passport = provenance.passport(technique="saliency", code=provenance.code_digest("techniques.saliency"), **facts)
-    store.write_saliency(Path(output), content, passport)
 
 
 def _maps(network, inputs, found: Explained, seeds, methods, last_map) -> dict[str, np.ndarray]:
