@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from konvolut.asked import settings
+from konvolut.asked import loads, settings
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models
 from konvolut.network.census import census
@@ -169,6 +169,12 @@ def test_nothing_stays_on_the_model_also_after_an_exception(question, network):
         with pytest.raises(RuntimeError):
             attributions.attribute(method, wrong)
     assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in network.module.modules())
+
+
+@pytest.mark.parametrize("method", settings.SALIENCY_METHODS)
+def test_maps_have_a_plane_per_colour_where_the_plan_counts_three(question, method):
+    shape = attributions.attribute(method, question).shape
+    assert shape == ((2, loads.COLOURS, 160, 160) if method in loads.IN_COLOURS else (2, 160, 160))
 
 
 @pytest.mark.parametrize("method", attributions.OF_MODEL)

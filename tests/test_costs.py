@@ -70,6 +70,16 @@ def test_the_squares_of_a_photograph_are_counted():
     assert costs.patch_passes(0.4, 0.1) == squares * costs.FORWARD
 
 
+def test_maps_in_colours_are_three_planes():
+    def size(*methods):
+        wanted = settings.load({"saliency": {"methods": list(methods), "targets": ["predicted", 7], "top": 2}}, ROOT)
+        return loads.of_photograph(wanted, "saliency", {"": SEES_ALL}).bytes
+
+    plane = 3 * SEES_ALL.input_px**2 * loads.FLOAT_BYTES  # of three classes
+    assert size("vanilla", "grad_cam") - size("vanilla") == plane
+    assert size("vanilla", "gradient", "deconvnet") - size("vanilla") == 6 * plane
+
+
 def test_the_calibration_survives_its_file(tmp_path):
     costs.write_speed(SPEED, tmp_path / "calibration.tsv")
     assert costs.read_speed(tmp_path / "calibration.tsv") == SPEED

@@ -20,6 +20,7 @@ from konvolut.asked.settings import Settings
 from konvolut.asked.sides import side_of
 
 COLOURS = 3
+IN_COLOURS = {"gradient", "guided_backpropagation", "deconvnet"}  # methods whose maps have a plane per colour
 FLOAT_BYTES, HALF_BYTES = 4, 2
 PHOTOGRAPHS_PER_BATCH = 4  # as network.photographs has it on a CPU
 
@@ -47,7 +48,8 @@ def of_photograph(settings: Settings, technique: str, costs: Mapping[str, Pass])
         return Load(whole, FORWARD, maps, PHOTOGRAPHS_PER_BATCH, is_held=False)
     if technique == "saliency":
         classes = len(options.targets) - 1 + options.top if "predicted" in options.targets else len(options.targets)
-        size = seen + classes * len(options.methods) * FLOAT_BYTES * whole.input_px**2
+        planes = sum(COLOURS if method in IN_COLOURS else 1 for method in options.methods)
+        size = seen + classes * planes * FLOAT_BYTES * whole.input_px**2
         return Load(whole, saliency_passes(options.methods, classes), size, PHOTOGRAPHS_PER_BATCH)
     if technique == "patches":
         return Load(whole, patch_passes(options.patch, options.stride), seen, PHOTOGRAPHS_PER_BATCH)
