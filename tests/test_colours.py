@@ -35,17 +35,16 @@ def test_overlay_is_the_weighted_sum_of_photograph_and_map(rng):
     """cv2.addWeighted(photo, .15, map, .85, 0) as the lab notebook has it, pixel by pixel."""
     photo = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
     map01 = rng.random((5, 6))
-    seen = colours.overlay(photo, map01, coloured=False)
+    seen = colours.overlay(photo, map01)
     for row in range(5):
         for column in range(6):
             grey = round(map01[row, column] * 255)
             assert seen[row, column].tolist() == [round(0.15 * int(c) + 0.85 * grey) for c in photo[row, column]]
 
 
-def test_overlay_of_the_photograph_alone_is_the_photograph(rng):
-    photo = rng.integers(0, 256, (5, 6, 3), dtype=np.uint8)
-    assert np.array_equal(colours.overlay(photo, rng.random((5, 6)), photo_share=1.0), photo)
-    assert np.array_equal(colours.overlay(photo, np.ones((5, 6)), photo_share=0.0)[0, 0], [252, 255, 164])
+def test_scaling_stretches_a_map_to_0_and_1_and_a_flat_one_to_0():
+    assert np.allclose(colours.scaled01(np.arange(6.0).reshape(2, 3) - 4), np.arange(6).reshape(2, 3) / 5)
+    assert not colours.scaled01(np.full((2, 3), 9.0)).any()
 
 
 def test_a_diverging_map_is_white_at_0_blue_below_and_red_above():

@@ -37,7 +37,7 @@ BRIGHTEST_QUANTILE = 0.995
 class Attribution:
     """Maps of one target: the class and (method, file relative to images/) pairs, and (method, reason) of others.
 
-    `lab` is the overlay of the lab notebook, where the vanilla gradient was asked for.
+    `lab` is the overlay of the lab notebook, scaled as there, where the vanilla gradient was asked for.
     """
 
     target: str
@@ -157,7 +157,7 @@ def _write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, mo
         maps.append((method, quote(f"saliency/{folder.name}/{name}")))
         if method == "vanilla":
             name = f"{model_key}-{place}-lab.webp"
-            over = colours.overlay(shard.input[row], scaled_for_eyes(values), coloured=False)
+            over = colours.overlay(shard.input[row], colours.scaled01(values))
             images.write_webp(folder / name, over, plates.QUALITY)
             lab = quote(f"saliency/{folder.name}/{name}")
     return Attribution(

@@ -23,16 +23,16 @@ def colour_map(map01: np.ndarray) -> np.ndarray:
     return np.rint(stops[below] * (1 - share) + stops[below + 1] * share).astype(np.uint8)
 
 
-def overlay(
-    photo: np.ndarray, map01: np.ndarray, photo_share: float = PHOTO_SHARE, coloured: bool = True
-) -> np.ndarray:
-    """A map (H, W) of 0..1 over its photograph (H, W, 3): photo_share * photo + (1 - photo_share) * map, uint8.
+def scaled01(values: np.ndarray) -> np.ndarray:
+    """A map (H, W) stretched to 0..1 by its minimum and maximum, as the lab notebook does it; a flat map becomes 0."""
+    low, high = float(values.min()), float(values.max())
+    return (values - low) / ((high - low) or 1.0)
 
-    The map is in colours, or in greys as in the lab notebook.
-    """
-    greys = np.repeat(np.rint(_clipped(map01) * LARGEST_8_BIT)[..., None], 3, axis=-1)
-    over = colour_map(map01) if coloured else greys
-    return np.rint(photo_share * photo.astype(np.float64) + (1 - photo_share) * over).astype(np.uint8)
+
+def overlay(photo: np.ndarray, map01: np.ndarray) -> np.ndarray:
+    """A map (H, W) of 0..1, in greys, over its photograph (H, W, 3) uint8, in the shares of the lab notebook."""
+    greys = np.rint(_clipped(map01) * LARGEST_8_BIT)[..., None]
+    return np.rint(PHOTO_SHARE * photo.astype(np.float64) + (1 - PHOTO_SHARE) * greys).astype(np.uint8)
 
 
 def diverging(map11: np.ndarray) -> np.ndarray:

@@ -51,12 +51,6 @@ def explain(network: models.Network, inputs: Tensor, choose: Callable[[Tensor], 
     return Explained(logits.detach(), targets, found)
 
 
-def scaled01(maps: Tensor) -> Tensor:
-    """Each map (..., H, W) stretched to 0..1 by its own minimum and maximum; a flat map becomes 0."""
-    low, high = maps.amin((-2, -1), keepdim=True), maps.amax((-2, -1), keepdim=True)
-    return (maps - low) / torch.where(high > low, high - low, torch.ones_like(high))
-
-
 def choose_targets(logits: Tensor, targets: Sequence[str | int], top: int, class_names: Sequence[str]) -> Tensor:
     """Class numbers (B, k): the `top` likeliest where "predicted" is asked for, then the given ones, none twice."""
     given = dict.fromkeys(class_number(target, class_names, TARGETS) for target in targets if target != PREDICTED)
