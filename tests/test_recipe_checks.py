@@ -14,6 +14,12 @@ REFUSED = {
     "fooling: {min_prob: 0}": r"fooling\.min_prob must be a number above 0, at most 1",
     "classes: {min_prob: 90}": r"classes\.min_prob must be a number above 0, at most 1, or null",
     "classes: {objective: peaks}": r"classes\.objective must be mean",
+    "classes: {recipe: octave, octaves: 3}": r"classes\.octaves must be 1",
+    "classes: {crops: 4}": r"classes\.crops and noise must be 0",
+    "classes: {noise: 0.1}": r"classes\.crops and noise must be 0",
+    "channels: {objective: [[mean, 1], [similarity, -100]]}": r"channels\.objective: similarity is that of variants",
+    "channels: {recipe: diversity, variants: 1}": r"similarity is that of variants, and channels\.variants is 1",
+    "layer_dreams: {objective: 'similarity@conv1'}": r"layer_dreams\.objective: similarity is that of variants",
     "classes: {regularisation: [l3]}": r"classes\.regularisation must be a list of none, l1, l2",
     "channels: {objective: distance}": r"channels\.objective: distance compares with a photograph",
     "channels: {octaves: 3}": r"octaves needs parameterisation pixels",
@@ -51,6 +57,8 @@ def test_what_cannot_be_is_refused_in_one_sentence(load, text, sentence):
         "dreams: {objective: [[peaks, 1], [distance, -2]]}",
         "classes: {recipe: timm-vis, targets: [130], min_prob: 0.9}",
         "classes: {targets: []}",
+        "channels: {objective: [[mean, 1], [similarity, -100]], variants: 2}",
+        "classes: {recipe: octave, octaves: 1}",
     ],
 )
 def test_what_can_be_is_read(load, text):

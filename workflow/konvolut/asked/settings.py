@@ -225,14 +225,21 @@ def _check_recipe(section: str, recipe: Recipe) -> None:
             f"config: {section}.parameterisation cannot be maco: it keeps nothing of a photograph but its statistics"
             " and is for channels alone"
         )
+    if recipe.variants == 1 and "similarity" in {term.name for term in parsed}:
+        raise UserError(f"config: {section}.objective: similarity is that of variants, and {section}.variants is 1")
     compared = next((term.name for term in parsed if term.name in terms.COMPARING), "")
     if compared and section in WITHOUT_PHOTOGRAPH:
         raise UserError(f"config: {section}.objective: {compared} compares with a photograph, and {section} has none")
     own = next((term.name for term in parsed if term.name in terms.OF_A_CHANNEL and term.channel is None), "")
     if own and section in OF_WHOLE_LAYERS:
+        possible = [name for name in terms.OF_A_LAYER if name != "similarity"]
         raise UserError(
             f"config: {section}.objective: {own} is about a channel, and a picture of {section} is of a whole layer;"
-            f" possible: {', '.join(terms.OF_A_LAYER)}, or a channel's number such as {own}:7"
+            f" possible: {', '.join(possible)}, or a channel's number such as {own}:7"
         )
     if section == "classes" and recipe.objective != (("mean", 1.0),):
         raise UserError("config: classes.objective must be mean: the score of the class")
+    if section == "classes" and recipe.octaves > 1:
+        raise UserError("config: classes.octaves must be 1: the picture of a class is made at one size")
+    if section == "classes" and (recipe.crops or recipe.noise):
+        raise UserError("config: classes.crops and noise must be 0: the model sees the picture of a class as a whole")
