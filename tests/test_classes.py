@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
@@ -67,6 +68,25 @@ def test_each_class_and_regularisation_has_its_picture(census, tmp_path):
     with torch.no_grad():
         seen = models.normalise(network, torch.tensor(one.picture).permute(2, 0, 1)[None] / 255)
         assert one.probability == pytest.approx(float(network.module(seen).softmax(1)[0, 4]), rel=1e-3)
+
+
+@pytest.mark.parametrize(("retries", "rising", "tries"), [(0, (), 1), (2, (), 3), (3, (1,), 2), (9, (), 4)])
+def test_a_class_whose_score_does_not_rise_is_tried_again_from_other_noise(
+    census, tmp_path, monkeypatch, retries, rising, tries
+):
+    seeds, real = [], classes.picture
+
+    def told(*given):
+        seeds.append(given[4])
+        found = real(*given)
+        falls = len(seeds) - 1 not in rising
+        return dataclasses.replace(found, curve=found.curve[::-1] if falls else found.curve)
+
+    monkeypatch.setattr(classes, "picture", told)
+    recipe = dataclasses.replace(RECIPE, retries=retries)
+    rendered(census, tmp_path / "a.h5", TINY, (4,), recipe)
+    assert len(seeds) == len(set(seeds)) == tries
+    assert seeds[0] == provenance.unit_seed(7, "tiny", "", 4, "classes", 0)
 
 
 def test_a_class_is_the_same_bits_in_any_shard(census, tmp_path):
