@@ -10,7 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from konvolut.asked import settings, sheets
 from konvolut.pictures import images
 from konvolut.results import store
 from konvolut.techniques import table
@@ -62,6 +64,26 @@ def test_the_tree_names_every_module_rule_and_script():
     files = [path for path in (ROOT / "workflow/konvolut").rglob("*.py") if path.name != "__init__.py"]
     assert sorted(path.name for path in files if path.name not in tree) == []
     assert sorted(path.parent.name for path in files if f"{path.parent.name}/" not in tree) == []
+
+
+def test_the_sheet_and_the_configuration_of_a_model_of_ones_own_are_read(tmp_path):
+    """Columns of the README are two or more spaces apart; those of a sheet are separated by tabs."""
+    chapter = README.split("## Your own model")[1].split("## ")[0]
+    sheet = re.search(r"```\n(id .*?)```", chapter, re.DOTALL)[1]
+    (tmp_path / "my").mkdir()
+    (tmp_path / "my/weights.pth").write_bytes(b"x")
+    (tmp_path / "models.tsv").write_text(re.sub(r" {2,}", "\t", sheet))
+    for name in ("astronaut", "cats/tabby"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        images.write_png(tmp_path / f"{name}.png", np.zeros((4, 4, 3), np.uint8))
+    (tmp_path / "images.tsv").write_text("id\tpath\nastronaut\tastronaut.png\ncats\tcats\n")
+    mine, untrained = sheets.read_models(tmp_path, "models.tsv")
+    assert (mine.weights_path, dict(mine.options)["num_classes"]) == (tmp_path / "my/weights.pth", 37)
+    assert (untrained.weights, untrained.options) == ("random:0", ())
+    config = yaml.safe_load(re.search(r"```yaml\n(.*?)```", chapter, re.DOTALL)[1])
+    read = settings.load({**config, "models": "models.tsv", "images": "images.tsv"}, tmp_path)
+    assert read.dreams.images == ("astronaut", "cats/tabby")
+    assert read.channels.recipe.name == "lucid"
 
 
 def test_nothing_is_left_to_fill_in():
