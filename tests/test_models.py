@@ -65,10 +65,31 @@ def test_random_weights_depend_on_their_seed_alone_and_leave_torchs_generator_as
 
 def test_weights_with_other_names_fit_in_order(tmp_path):
     module = models.build(source()).module
-    renamed = {f"layer_{i}.value": value for i, value in enumerate(module.state_dict().values())}
+    renamed = {f"layer_{i}.{name.split('.')[-1]}": value for i, (name, value) in enumerate(module.state_dict().items())}
     torch.save({"state_dict": renamed}, tmp_path / "w.pth")
     other = models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
     assert same_weights(module, other.module)
+    assert other.source["fitted"] == "in order"
+
+
+def test_equal_shapes_of_another_kind_of_weight_are_not_taken_for_an_order(tmp_path):
+    """A BatchNorm whose mean and bias have changed places has the shapes of the model's, in order."""
+    swapped = {"bias": "running_mean", "running_mean": "bias"}
+    state = models.build(source()).module.state_dict()
+    parts = [(number, name.split(".")[-1], value) for number, (name, value) in enumerate(state.items())]
+    renamed = {f"layer_{number}.{swapped.get(last, last)}": value for number, last, value in parts}
+    torch.save(renamed, tmp_path / "w.pth")
+    with pytest.raises(UserError, match="do not fit"):
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_with_their_name(tmp_path, number):
+    state = models.build(source()).module.state_dict()
+    state["fc.weight"][3, 1] = number
+    torch.save(state, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"line 4, id 'mine': the weights of fc\.weight are not all finite"):
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
 
 
 @pytest.mark.parametrize(
@@ -86,7 +107,9 @@ def test_weights_fit_however_a_trainer_wrapped_them(tmp_path, wrapped):
         torch.save({name: value for name, value in state.items() if "num_batches" not in name}, path)
     else:
         torch.save(state if wrapped == "plain" else {wrapped: state, "epoch": 3}, path)
-    assert same_weights(module, models.build(source(weights=f"file:{path}")).module)
+    fitted = models.build(source(weights=f"file:{path}"))
+    assert same_weights(module, fitted.module)
+    assert fitted.source["fitted"] == "by name"
 
 
 def test_equal_shapes_under_swapped_names_are_not_taken_for_an_order(tmp_path):

@@ -33,6 +33,7 @@ def identity_of(network: models.Network, source: ModelSource) -> dict:
         "timm_name": source.timm_name,
         "tag": network.source.get("tag", ""),
         "weights": source.weights,
+        "fitted": network.source.get("fitted", ""),
         "weights_sha256": network.weights_sha256,
         "options": dict(source.options),
         "data": dataclasses.asdict(network.data),

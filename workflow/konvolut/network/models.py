@@ -50,7 +50,7 @@ class Network:
     """A frozen model in eval mode with everything that its passport needs."""
 
     module: nn.Module
-    source: dict[str, str]  # timm_name, architecture, tag, weights
+    source: dict[str, str]  # timm_name, architecture, tag, weights, fitted
     weights_sha256: str
     data: DataConfig
     class_names: list[str] = field(default_factory=list)
@@ -68,7 +68,7 @@ class Network:
 
 def build(source, device: str | torch.device = "cpu") -> Network:
     """The network that one row of the model sheet (settings.ModelSource) describes, on a device."""
-    module, weights_sha256 = _create_with_weights(source)
+    module, weights_sha256, fitted = _create_with_weights(source)
     module = module.eval().requires_grad_(False).to(device)  # timm.create_model returns training mode
     pretrained_cfg = getattr(module, "pretrained_cfg", {}) or {}
     names = {
@@ -76,6 +76,7 @@ def build(source, device: str | torch.device = "cpu") -> Network:
         "architecture": str(pretrained_cfg.get("architecture") or source.timm_name),
         "tag": str(pretrained_cfg.get("tag") or ""),
         "weights": source.weights,
+        "fitted": fitted,
     }
     data = _data_config(module, dict(source.options))
     prefix_tokens = int(getattr(module, "num_prefix_tokens", 0) or 0)
@@ -123,19 +124,20 @@ def _column(values: Sequence[float], like: Tensor) -> Tensor:
     return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1)
 
 
-def _create_with_weights(source) -> tuple[nn.Module, str]:
+def _create_with_weights(source) -> tuple[nn.Module, str, str]:
+    """The model, the hash of its weights, and how a file of weights was fitted ("" where timm finds or draws them)."""
     kind, _, rest = source.weights.partition(":")
     if kind == "random":
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(rest))
             module = _create(source)
-        return module, hash_tensors(module.state_dict())
+        return module, hash_tensors(module.state_dict()), ""
     if kind in ("file", "package"):
         module = _create(source)
-        fit_state_dict(module, read_state_dict(source.weights_path), _row(source))
-        return module, hash_file(source.weights_path)
+        fitted = fit_state_dict(module, read_state_dict(source.weights_path), _row(source))
+        return module, hash_file(source.weights_path), fitted
     module = _create_pretrained(source, f"hf-hub:{rest}" if kind == "hf-hub" else source.timm_name)
-    return module, hash_tensors(module.state_dict())
+    return module, hash_tensors(module.state_dict()), ""
 
 
 def _create(source, *, name: str | None = None, pretrained: bool = False) -> nn.Module:

@@ -36,20 +36,26 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     return _unwrap(content, path)
 
 
-def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Load weights whose names agree with the module's, or else whose shapes agree one after the other.
+def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str) -> str:
+    """Load weights whose names agree with the module's, or else that agree one after the other; says which it was.
 
     Files converted from elsewhere (TensorFlow's EfficientNet-Lite) keep the order of layers but not timm's names.
+    Raises UserError for weights that do not fit, or that are no finite numbers.
     """
     wanted, given = _without_counters(module.state_dict()), _without_counters(weights)
-    if set(wanted) != set(given) and _fits_in_order(wanted, given):
+    in_order = set(wanted) != set(given) and _fits_in_order(wanted, given)
+    if in_order:
         given = dict(zip(wanted, given.values(), strict=True))
     differences = _differences(wanted, given)
     if differences:
         shown = "; ".join(islice(differences, SHOWN_DIFFERENCES))
         more = f" and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
         raise UserError(f"{where}: the weights do not fit the model: {shown}{more}")
+    broken = next((name for name, value in given.items() if not torch.isfinite(value).all()), None)
+    if broken:
+        raise UserError(f"{where}: the weights of {broken} are not all finite numbers: a training that went wrong")
     module.load_state_dict(given, strict=False)
+    return "in order" if in_order else "by name"
 
 
 def hash_file(path: Path) -> str:
@@ -90,10 +96,15 @@ def _without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _fits_in_order(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> bool:
-    """Same count, same shapes in order; a name that both have must stand at the same place."""
+    """Same count, in order the same shapes and last parts of names; a name that both have must stand at the same place.
+
+    By shapes alone a BatchNorm's bias would be taken for its mean, and one network for another of equal widths.
+    """
     pairs = list(zip_longest(wanted.items(), given.items(), fillvalue=("", torch.empty(0))))
     return len(wanted) == len(given) and all(
-        a.shape == b.shape and (name_a == name_b or (name_a not in given and name_b not in wanted))
+        a.shape == b.shape
+        and name_a.rpartition(".")[2] == name_b.rpartition(".")[2]
+        and (name_a == name_b or (name_a not in given and name_b not in wanted))
         for (name_a, a), (name_b, b) in pairs
     )
 
