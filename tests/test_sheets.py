@@ -3,12 +3,14 @@
 import os
 import random
 import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from konvolut.asked import places, sheets
 from konvolut.errors import UserError
+from konvolut.results import checks
 
 HOSTILE = [
     "cat 1",
@@ -29,6 +31,8 @@ HOSTILE = [
     "nul.txt",
     "com1",
     "atlas",
+    "atlas-now",
+    "classes",
     "Index",
     "plan.tsv",
     "ends.",
@@ -75,6 +79,15 @@ def test_a_hostile_id_is_shown_as_it_is_and_its_key_is_harmless(tmp_path, photo,
     assert not image.key.endswith(".")
     assert image.key.split(".")[0].lower() not in sheets.RESERVED
     assert image.key == sheets.key_of(id_)
+
+
+def test_what_lies_beside_the_folders_of_models_is_reserved():
+    """What belongs to a whole sweep, and every path of results/README.md that does not begin with a model."""
+    table = (Path(__file__).parents[1] / "results/README.md").read_text().split("## ")[0]
+    listed = [path.split("/")[0] for path in re.findall(r"^\| `([^{`]+)` \|", table, re.MULTILINE)]
+    assert {"plan.tsv", "atlas", "logs"} < {*listed}
+    named = {*listed, *checks.OF_SWEEP, *checks.OF_ATLAS}
+    assert {name.partition(".")[0].lower() for name in named} - sheets.RESERVED == set()
 
 
 @pytest.mark.parametrize("id_", ["cat", "resnet50.a1_in1k", "A-1", "x" * 64, "atlas2", "console"])

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from konvolut.asked import sheets
 from konvolut.pictures import images
 from tiny_sweep import CONFIG, LAYERS, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
@@ -42,6 +43,13 @@ def test_every_rule_leaves_its_results(finished):
     expected += ["tiny/accentuation/blocks.1.0/1-1.h5", "tiny/classes/0-0.h5", "tiny/classes/1-1.h5"]
     expected += [f"atlas/tiny/{layer}.html" for layer in LAYERS]
     assert [name for name in expected if not (results / name).exists()] == []
+
+
+def test_no_model_can_take_the_name_of_something_else_in_a_finished_sweep(finished):
+    beside = [path.name for path in [*finished.glob("results/*"), *finished.glob("results/atlas/*")]]
+    heads = {name.partition(".")[0].lower() for name in beside if not name.startswith(".")}
+    assert {"calibration", "classes"} < heads
+    assert heads - sheets.RESERVED == {"tiny"}
 
 
 def test_layer_pages_show_kernels_and_feature_maps(finished):

@@ -28,19 +28,18 @@ SLUG_HEAD, SLUG_TAIL = 25, 29
 # Names that other things in results/ and the atlas carry, and those that Windows keeps for devices.
 RESERVED = {
     "atlas",
+    "atlas-now",
     "logs",
-    "images",
-    "img",
-    "assets",
-    "index",
-    "about",
-    "compare",
-    "search",
-    "manifest",
-    "data",
     "plan",
+    "photographs",
+    "calibration",
+    "report",
+    "progress",
+    "priors",
+    "readme",
 }
-RESERVED |= {"readme", "priors", "benchmarks", "results", "con", "prn", "aux", "nul"}
+RESERVED |= {"assets", "images", "classes", "index", "about", "compare", "search", "manifest"}
+RESERVED |= {"img", "data", "benchmarks", "results", "con", "prn", "aux", "nul"}
 RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
 # What models.build says itself, from the columns timm_name and weights.
 OPTIONS_OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
