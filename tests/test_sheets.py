@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from snakemake.io import contains_wildcard
 
 from konvolut.asked import places, sheets
 from konvolut.errors import UserError
@@ -241,6 +242,24 @@ def test_a_folder_or_glob_without_photographs_is_refused(tmp_path, path, problem
     touch(tmp_path, "set/below/a.png")
     with pytest.raises(UserError, match=rf"images\.tsv line 2: .*{problem}"):
         images(tmp_path, f"x\t{path}")
+
+
+# Braces around anything but a word mean nothing to Snakemake.
+@pytest.mark.parametrize(
+    "name", ["{cat}", "a{1}", "{{cat}}", "{ c.at , \\d{2}}", "{", "{a b}", "{}", "}a{", "{a,b", "cat"]
+)
+def test_a_name_that_snakemake_takes_for_a_wildcard_is_refused(tmp_path, name):
+    """The oracle is Snakemake."""
+    touch(tmp_path, f"set/{name}.png", f"set/{name}.pth")
+    rows = [f"x\tset/{name}.png", "x\tset", "x\tset/*.png"]
+    reads = [lambda row=row: images(tmp_path, row) for row in rows]
+    reads.append(lambda: models(tmp_path, f"m\tresnet18\tfile:set/{name}.pth\t"))
+    for read in reads:
+        if contains_wildcard(name):
+            with pytest.raises(UserError, match=r"tsv line 2: .*Snakemake takes \{.*: rename it"):
+                read()
+        else:
+            read()
 
 
 def test_two_files_of_one_stem_clash(tmp_path):

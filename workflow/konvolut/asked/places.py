@@ -25,6 +25,8 @@ PHOTOGRAPH_SUFFIXES = (
     ".jp2",
     ".ppm",
 )
+# What Snakemake takes for a wildcard of its own wherever it stands in a path; it knows no way to write such a name.
+WILDCARD = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
 
 
 def weights_path(weights: str, base: Path) -> Path | None:
@@ -68,12 +70,12 @@ def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, Pat
     path = absolute(inside, folder)
     if path.is_dir():
         found = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
-        problem = f"folder {source!r} has none directly in it; for those below it write {source.rstrip('/')}/**/*"
-        return _photographs(found, path, f"{where}: {problem}")
+        problem = f"has none directly in it; for those below it write {source.rstrip('/')}/**/*"
+        return _photographs(found, path, f"{where}: folder {source!r}", problem)
     if glob.has_magic(inside) and not path.exists():
         pattern = os.path.expanduser(inside)
         found = [absolute(name, folder) for name in glob.glob(pattern, root_dir=folder, recursive=True)]
-        return _photographs(found, absolute(_fixed_part(pattern), folder), f"{where}: {source!r} matches none")
+        return _photographs(found, absolute(_fixed_part(pattern), folder), f"{where}: {source!r}", "matches none")
     check_file(path, f"{where}: image {source!r}")
     return [("", path)]
 
@@ -108,7 +110,7 @@ def natural(text: str) -> list[tuple[int, str]]:
 
 
 def check_file(path: Path, what: str) -> None:
-    """Raise UserError, beginning with `what`, if the file is missing, no file, or empty."""
+    """Raise UserError, beginning with `what`, if the file is missing, no file, empty, or of a name in braces."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -118,12 +120,21 @@ def check_file(path: Path, what: str) -> None:
         raise UserError(f"{what} is no file ({path})")
     if size == 0:
         raise UserError(f"{what} is empty (0 bytes, {path})")
+    _check_braces(path, what)
 
 
-def _photographs(found: list[Path], folder: Path, problem: str) -> list[tuple[str, Path]]:
+def _check_braces(path: Path, what: str) -> None:
+    found = WILDCARD.search(str(path))
+    if found:
+        raise UserError(f"{what}: Snakemake takes {found[0]} in {path} for a wildcard: rename it, without its braces")
+
+
+def _photographs(found: list[Path], folder: Path, what: str, problem: str) -> list[tuple[str, Path]]:
     files = [file for file in found if file.suffix.lower() in PHOTOGRAPH_SUFFIXES]
     if not files:
-        raise UserError(f"{problem} (photographs end in {' '.join(PHOTOGRAPH_SUFFIXES)})")
+        raise UserError(f"{what} {problem} (photographs end in {' '.join(PHOTOGRAPH_SUFFIXES)})")
+    for file in files:
+        _check_braces(file, what)
     named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
     return sorted(named, key=lambda pair: (natural(pair[0]), str(pair[1])))
 
