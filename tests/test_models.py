@@ -159,9 +159,14 @@ def test_weights_of_another_model_name_their_first_differences(tmp_path):
         (source("resnet19"), "line 4, id 'mine'.*no model 'resnet19'.*nearest: 'resnet18'"),
         (source("resnet18.nonsense"), "no weights tagged 'nonsense'; possible: a1_in1k"),
         (source("resnet18", depth=3), "options.*depth"),
+        (
+            source(act_layer="foo"),
+            "line 4, id 'mine'.*'test_resnet' with the options.*'act_layer': 'foo'.*KeyError 'foo'",
+        ),
+        (source("test_vit", img_size=(32,)), r"with the options.*'img_size': \(32,\).*IndexError tuple index"),
         (source("test_vit4", weights="hf-hub:../x"), "weights of 'hf-hub:../x' could not be had"),
     ],
-    ids=["model", "tag", "option", "hub"],
+    ids=["model", "tag", "option", "word", "size", "hub"],
 )
 def test_a_mistake_in_the_sheet_gets_a_sentence(monkeypatch, asked, sentence):
     monkeypatch.setattr(models, "_reachable", lambda url: False)
@@ -175,6 +180,27 @@ def test_pretrained_without_network_says_so_at_once(monkeypatch, tmp_path):
     monkeypatch.setattr(models, "getproxies", dict)
     with pytest.raises(UserError, match=r"could not be had.*connect this machine.*file:PATH"):
         models.build(source("resnet18", "pretrained"))
+
+
+def test_pretrained_with_options_and_without_network_is_about_the_network(monkeypatch, tmp_path):
+    monkeypatch.setattr(models, "_reachable", lambda url: False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(models, "getproxies", dict)
+    with pytest.raises(UserError, match=r"could not be had.*connect this machine"):
+        models.build(source("resnet18", "pretrained", in_chans=1))
+
+
+@pytest.mark.parametrize("config", ['{"model_type": "bert"}', "[]"])
+@pytest.mark.parametrize("options", [{}, {"num_classes": 3}])
+def test_a_repository_that_is_none_of_timms_is_named_in_one_sentence(monkeypatch, tmp_path, config, options):
+    (tmp_path / "config.json").write_text(config)
+    monkeypatch.setattr(models, "_reachable", lambda url: False)
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", lambda *_, **__: str(tmp_path / "config.json"))
+    with pytest.raises(
+        UserError, match=r"line 4, id 'mine': .*'hf-hub:somebody/bert'.*(architecture|integer)"
+    ) as error:
+        models.build(source(weights="hf-hub:somebody/bert", **options))
+    assert "\n" not in str(error.value)
 
 
 def test_every_model_of_timm_and_its_tags_are_known():

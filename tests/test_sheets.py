@@ -349,6 +349,22 @@ def test_wrong_options_are_refused_with_their_line(tmp_path, options):
         models(tmp_path, f"m\tresnet18\t\t{options}")
 
 
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("in_chans=0", "in_chans must be a whole number of at least 1, not 0"),
+        ("in_chans=-1", "in_chans must be a whole number of at least 1, not -1"),
+        ("in_chans=true", "in_chans must be a whole number of at least 1, not True"),
+        ("num_classes=-3", "num_classes must be a whole number of at least 0, not -3"),
+        ("num_classes=ten", "num_classes must be a whole number of at least 0, not 'ten'"),
+        ("features_only=true", "features_only leaves no network to look into"),
+    ],
+)
+def test_options_that_leave_no_network_are_refused_before_one_is_built(tmp_path, options, problem):
+    with pytest.raises(UserError, match=rf"models\.tsv line 2: options: {problem}"):
+        models(tmp_path, f"m\tresnet18\t\t{options}")
+
+
 def test_a_model_without_timm_name_is_refused(tmp_path):
     with pytest.raises(UserError, match="line 2: column timm_name is empty"):
         models(tmp_path, "m\t\trandom:1\t")

@@ -5,7 +5,6 @@ Ids and labels are data: any text. Only the key, made from the id, ever becomes 
 
 import dataclasses
 import hashlib
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import places
+from konvolut.asked import options, places
 from konvolut.errors import UserError, nearest
 
 MODEL_COLUMNS = ("id", "timm_name", "weights", "options")
@@ -41,10 +40,6 @@ RESERVED = {
 RESERVED |= {"assets", "images", "classes", "index", "about", "compare", "search", "manifest"}
 RESERVED |= {"img", "data", "benchmarks", "results", "con", "prn", "aux", "nul"}
 RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10)}
-# What models.build says itself, from the columns timm_name and weights.
-OPTIONS_OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
-# Written as in Python they would otherwise be texts, and the text "False" counts as true.
-PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +87,8 @@ def read_models(base: Path, sheet: str) -> tuple[ModelSource, ...]:
         places.check_weights(weights, base, where)
         folder = str(base) if places.is_relative(weights) else "."
         id_ = clean_id(row["id"], where)
-        models.append(ModelSource(id_, key_of(id_), row["timm_name"], weights, _options(row, where), folder, line))
+        asked = options.read(row["options"], f"{where}: options")
+        models.append(ModelSource(id_, key_of(id_), row["timm_name"], weights, asked, folder, line))
     return _distinct(models, [line for line, _ in rows], sheet, "model")
 
 
@@ -132,9 +128,9 @@ def read_rows(
 
 def _read_table(path: Path, sheet: str) -> pd.DataFrame:
     # Quotes are data here, so that an id may hold them; utf-8-sig drops the mark that spreadsheets put in front.
-    options = {"sep": "\t", "header": None, "dtype": str, "keep_default_na": False, "quoting": 3}
+    how = {"sep": "\t", "header": None, "dtype": str, "keep_default_na": False, "quoting": 3}
     try:
-        table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig", **options)
+        table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig", **how)
     except FileNotFoundError:
         raise UserError(f"sheet {sheet} does not exist (looked for {path})") from None
     except OSError as error:
@@ -169,31 +165,6 @@ def _check_text(cells: Iterable[str], where: str) -> None:
     for cell in cells:
         if UNSHOWABLE.search(cell):
             raise UserError(f"{where}: {cell!r} holds a control character or is no Unicode")
-
-
-def _options(row: dict[str, str], where: str) -> tuple[tuple[str, object], ...]:
-    """ "in_chans=1; global_pool=avg" as pairs; values are JSON, else text."""
-    options = {}
-    for part in filter(None, map(str.strip, row["options"].split(";"))):
-        name, equals, text = (piece.strip() for piece in part.partition("="))
-        if not equals or not name.isidentifier() or not text or name in options:
-            raise UserError(f"{where}: options: {part!r} must be NAME=VALUE, each name once, separated by ';'")
-        if name in OPTIONS_OF_COLUMNS:
-            raise UserError(f"{where}: options: {name} is said by the columns timm_name and weights")
-        options[name] = _option_value(text, where)
-    return tuple(sorted(options.items()))
-
-
-def _option_value(text: str, where: str) -> object:
-    if text.lower() in PYTHON_WORDS:
-        return PYTHON_WORDS[text.lower()]
-    try:
-        value = json.loads(text)
-    except json.JSONDecodeError:
-        return text
-    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, list | dict) for item in value)):
-        raise UserError(f"{where}: options: {text!r} must be a number, a text, true, false, null or a list of them")
-    return tuple(value) if isinstance(value, list) else value
 
 
 def clean_id(text: str, where: str) -> str:

@@ -11,7 +11,7 @@ from urllib.request import getproxies
 
 import torch
 
-from konvolut.errors import UserError, nearest
+from konvolut.errors import UserError, first_line, nearest
 from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
 
 # timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
@@ -144,13 +144,14 @@ def _create(source, *, name: str | None = None, pretrained: bool = False) -> nn.
     name = name or source.timm_name
     if not name.startswith("hf-hub:"):
         _check_name(source)
+    options = dict(source.options)
     try:
-        return timm.create_model(name, pretrained=pretrained, **dict(source.options))
-    except (TypeError, ValueError, AssertionError, AttributeError) as error:
-        options = dict(source.options)
-        if not options:
+        return timm.create_model(name, pretrained=pretrained, **options)
+    except Exception as error:  # options go to constructors of torch and timm, which raise what they like
+        if not options or isinstance(error, OSError):  # weights that could not be had
             raise
-        raise UserError(f"{_row(source)}: timm cannot build {name!r} with the options {options}: {error}") from error
+        asked = f"timm cannot build {name!r} with the options {options}"
+        raise UserError(f"{_row(source)}: {asked}: {first_line(error)}") from error
 
 
 def _check_name(source) -> None:
@@ -172,11 +173,14 @@ def _create_pretrained(source, name: str) -> nn.Module:
         with _offline_when_unreachable():
             module = _create(source, name=name, pretrained=True)
     except (OSError, RuntimeError, ValueError) as error:
-        cause = str(error).strip().partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"{_row(source)}: the weights of {name!r} could not be had ({cause}); connect this machine to the network,"
-            " fill the Hugging Face cache (HF_HOME), or give the weights as file:PATH or package:MODULE/PATH"
+            f"{_row(source)}: the weights of {name!r} could not be had ({first_line(error)}); connect this machine to"
+            " the network, fill Hugging Face's cache (HF_HOME), or give the weights as file:PATH or package:MODULE/PATH"
         ) from error
+    except (LookupError, TypeError, AttributeError) as error:
+        if not name.startswith("hf-hub:"):
+            raise
+        raise UserError(f"{_row(source)}: {name!r} holds no model of timm's ({first_line(error)})") from error
     built = module.pretrained_cfg.get("architecture")
     if built and built != source.timm_name.partition(".")[0]:
         raise UserError(f"{_row(source)}: {name!r} holds weights of {built!r}, not of {source.timm_name!r}")

@@ -1,0 +1,48 @@
+"""What the column options of the model sheet means: keyword arguments for timm.create_model. No torch here."""
+
+import json
+
+from konvolut.errors import UserError
+
+# What models.build says itself, from the columns timm_name and weights.
+OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
+# Written as in Python they would otherwise be texts, and the text "False" counts as true.
+PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
+# The least that a count may be; a model of 0 classes is one without its last layer.
+LEAST = {"in_chans": 1, "num_classes": 0}
+
+
+def read(text: str, where: str) -> tuple[tuple[str, object], ...]:
+    """ "in_chans=1; global_pool=avg" as pairs; values are JSON, else text. Raises UserError beginning with `where`."""
+    options = {}
+    for part in filter(None, map(str.strip, text.split(";"))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not name.isidentifier() or not value or name in options:
+            raise UserError(f"{where}: {part!r} must be NAME=VALUE, each name once, separated by ';'")
+        options[name] = _value(value, where)
+        _check(name, options[name], where)
+    return tuple(sorted(options.items()))
+
+
+def _value(text: str, where: str) -> object:
+    if text.lower() in PYTHON_WORDS:
+        return PYTHON_WORDS[text.lower()]
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item, list | dict) for item in value)):
+        raise UserError(f"{where}: {text!r} must be a number, a text, true, false, null or a list of them")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _check(name: str, value: object, where: str) -> None:
+    """Refuse what timm takes, or refuses in words of its own only after torch has been loaded."""
+    if name in OF_COLUMNS:
+        raise UserError(f"{where}: {name} is said by the columns timm_name and weights")
+    if name == "features_only" and value:
+        raise UserError(
+            f"{where}: features_only leaves no network to look into; `layers` chooses whose features are seen"
+        )
+    if name in LEAST and (type(value) is not int or value < LEAST[name]):
+        raise UserError(f"{where}: {name} must be a whole number of at least {LEAST[name]}, not {value!r}")
