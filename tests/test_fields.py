@@ -16,6 +16,7 @@ from konvolut.techniques.examples import boxes_of_cells
 SIDE_PX = 96
 # Random inputs per cell: a max pool hands the gradient of one random input to one pixel of its window only.
 DRAWS = 8
+LAYERS = 3  # of each architecture, from its first to its last that the pictures can hold
 # A product of many small weights at the edge of a large field: within double precision.
 SMALLEST = 1e-30
 ARCHITECTURES = (
@@ -61,13 +62,25 @@ def test_the_box_of_a_cell_is_the_support_of_its_gradient(timm_name):
     network = built(timm_name)
     table = census.census(network)
     rows = table[(table["refused"] == "") & table["receptive_field_exact"] & (table["height"] > 2)]
-    row = rows[rows["receptive_field_px"] <= SIDE_PX * 2 // 3].iloc[-1]
-    layer = SimpleNamespace(**(row.to_dict() | {"name": row["layer"]}))
-    for cell in ((row["height"] // 2, row["width"] // 2), (0, row["width"] - 1)):
-        whole = np.array([0.0, 0, 1, 1])
-        box = boxes_of_cells(row, np.array(cell), whole, (SIDE_PX, SIDE_PX)) * SIDE_PX
-        assert tuple(np.rint(box).astype(int)) == support(network, layer, cell), row["layer"]
-        assert np.allclose(box, np.rint(box), atol=1e-4)
+    rows = rows[rows["receptive_field_px"] <= SIDE_PX * 2 // 3].drop_duplicates(["receptive_field_px", "stride"])
+    for _, row in rows.iloc[np.linspace(0, len(rows) - 1, min(len(rows), LAYERS)).astype(int)].iterrows():
+        layer = SimpleNamespace(**(row.to_dict() | {"name": row["layer"]}))
+        for cell in ((row["height"] // 2, row["width"] // 2), (0, row["width"] - 1)):
+            whole = np.array([0.0, 0, 1, 1])
+            box = boxes_of_cells(row, np.array(cell), whole, (SIDE_PX, SIDE_PX)) * SIDE_PX
+            assert tuple(np.rint(box).astype(int)) == support(network, layer, cell), row["layer"]
+            assert np.allclose(box, np.rint(box), atol=1e-4)
+
+
+@pytest.mark.parametrize("timm_name", [*ARCHITECTURES, "fbnetv3_b", "hardcorenas_a", "repghostnet_050"])
+def test_every_layer_before_the_first_gate_or_global_pool_has_an_exact_field(timm_name):
+    table = census.census(built(timm_name))
+    mixes = table["height"] == 1  # what a gate or a global pool makes
+    before = table.loc[: mixes.idxmax() - 1]
+    units = before[before["refused"] == ""]
+    assert mixes.any()
+    assert len(units) >= 3
+    assert units.loc[~units["receptive_field_exact"], "layer"].tolist() == []
 
 
 def test_a_layer_behind_a_gate_depends_on_the_whole_picture_and_its_box_says_so():

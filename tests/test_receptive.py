@@ -122,8 +122,9 @@ def assign_part(x):
         (lambda x: nn.functional.pad(x, (2, 0, 2, 0))[..., ::4, ::4], Span(4, -3, 3)),
         (lambda x: x.relu_().chunk(2, 1)[1], Span(1, -1, 3)),
         (lambda x: nn.functional.adaptive_avg_pool2d(x, 4), Span(4, -1, 6)),
+        (torch.ops.aten.alias, Span(1, -1, 3)),
     ],
-    ids=["plus", "crop", "tokens", "concat", "pad", "inplace", "pool"],
+    ids=["plus", "crop", "tokens", "concat", "pad", "inplace", "pool", "alias"],
 )
 def test_single_operations_give_the_field_that_one_counts_by_hand(function, expected):
     field = field_of(function)
@@ -152,6 +153,28 @@ def test_single_operations_give_the_field_that_one_counts_by_hand(function, expe
 )
 def test_what_mixes_space_is_never_given_too_small_a_field(function):
     assert field_of(function) == WHOLE
+
+
+ACTIVATIONS = (
+    *(nn.Hardswish(), nn.Hardswish(inplace=True), nn.Mish(), nn.Mish(inplace=True), nn.PReLU(), nn.PReLU(4)),
+    *(
+        nn.LogSigmoid(),
+        nn.ReLU6(),
+        nn.Hardsigmoid(),
+        nn.Softplus(),
+        nn.Hardshrink(),
+        nn.Softshrink(),
+        nn.Threshold(0, 1),
+    ),
+    *(nn.CELU(), nn.SELU(), nn.ELU(), nn.GELU(), nn.SiLU(inplace=True), nn.Tanhshrink(), nn.Softsign(), nn.Hardtanh()),
+    *(nn.LeakyReLU(), nn.RReLU(), nn.Threshold(0, 1), nn.Dropout2d(), nn.Identity()),
+)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS, ids=repr)
+def test_an_activation_leaves_the_field_as_it_is(activation):
+    field = field_of(activation)
+    assert (field.y, field.x, field.exact) == (Span(1, -1, 3), Span(1, -1, 3), True)
 
 
 def test_rows_and_columns_have_fields_of_their_own():

@@ -230,7 +230,10 @@ def _reshape(fields: Sequence[Field], args: tuple, shape: tuple) -> Field | None
     return field if {Y, X} <= {label for dim in dims for label, _ in dim} else None
 
 
+# Pointwise by their definition, though torch (2.9) does not tag them so.
+UNTAGGED = (aten.hardswish, aten.hardswish_, aten.mish_, aten.prelu, aten.log_sigmoid)
 RULES: dict[object, Callable] = {
+    **dict.fromkeys(UNTAGGED, pointwise),
     aten.convolution: _convolution,
     aten.avg_pool2d: _average_pool,
     **dict.fromkeys((aten.max_pool2d, aten.max_pool2d_with_indices), _max_pool),
@@ -246,5 +249,6 @@ RULES: dict[object, Callable] = {
     **dict.fromkeys((aten.mean, aten.sum, aten.amax, aten.var, aten.var_mean), _reduce),
     **dict.fromkeys((aten.split, aten.split_with_sizes, aten.chunk), _split),
     **dict.fromkeys((aten.view, aten.reshape, aten._unsafe_view, aten.flatten, aten.unsqueeze, aten.squeeze), _reshape),
-    **dict.fromkeys((aten.batch_norm, aten.clone, aten.contiguous, aten._to_copy, aten.detach, aten.dropout), _same),
+    **dict.fromkeys((aten.clone, aten.contiguous, aten._to_copy, aten.detach, aten.alias), _same),
+    **dict.fromkeys((aten.batch_norm, aten.dropout), _same),
 }
