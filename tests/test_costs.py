@@ -30,14 +30,16 @@ def census():
         ("head", 10, 0, 0, 16, 4e9, ""),
     ]
     columns = ["layer", "channels", "height", "width", "stride", "flops", "refused"]
-    return pd.DataFrame(rows, columns=columns).assign(receptive_field_px=[3, 7, 7, 16], auto=True, same_as="")
+    return pd.DataFrame(rows, columns=columns).assign(
+        receptive_field_px=[3, 7, 7, 16], parameters=[1e6, 2e6, 2e6, 5e6], auto=True, same_as=""
+    )
 
 
 def test_a_pass_counts_the_cells_of_modules_without_children_up_to_the_layer():
     found = costs.passes_of(census())
-    assert found["stem"] == Pass(2.0, 8 * 16 / 1e6, 16, 3)
+    assert found["stem"] == Pass(2.0, 8 * 16 / 1e6, 16, 3, 32.0)
     assert found["block"].mcells == found["block.conv"].mcells == pytest.approx((8 * 16 + 16 * 4) / 1e6)
-    assert found[""] == Pass(8.0, found["head"].mcells, 16, 16)
+    assert found[""] == Pass(8.0, found["head"].mcells, 16, 16, 32.0)
 
 
 def pixels_seen(recipe, side):
@@ -49,6 +51,20 @@ def pixels_seen(recipe, side):
 def test_passes_are_the_pixels_that_the_model_sees_in_inputs_of_its_own_size(name):
     recipe = named(name)
     assert costs.channel_passes(recipe, SEES_ALL) == pytest.approx(pixels_seen(recipe, 224) / 224**2)
+
+
+def test_memory_grows_with_what_a_step_shows_the_model_and_with_its_weights():
+    def asked(recipe, one=SEES_ALL):
+        whole = settings.Settings(models=(), images=(), channels=settings.ChannelsSettings(recipe=recipe))
+        return cuts.asked_of_scheduler(loads.of_channel(whole, "channels", one), 1, SPEED)["mem_mb"]
+
+    cells_mb = 8 * 10.0 * 4  # of a batch of 8 at the model's own size: 10 million numbers each
+    usual = asked(named("lucid", transforms=()))
+    assert asked(named("lucid", size_px=448)) - usual == pytest.approx(3 * cells_mb, abs=110)
+    assert asked(named("lucid", variants=16)) - usual == pytest.approx(cells_mb, abs=210)
+    assert asked(named("maco", crops=32, size_px=224)) - usual == pytest.approx(32 * 10.0 * 4 - cells_mb, abs=110)
+    heavy = dataclasses.replace(SEES_ALL, weights_mb=500.0)
+    assert asked(named("lucid", transforms=()), heavy) - usual == pytest.approx(4 * 500, abs=110)
 
 
 def test_layers_that_see_little_cost_less():

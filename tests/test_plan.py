@@ -22,7 +22,7 @@ def census_rows(channels=(8, 24, 40, 10)):
     ]
     rows.append({"layer": "blocks", "channels": 0, "auto": False, "refused": "returns a tuple", "flops": 0.0})
     rows.append(rows[2] | {"layer": "blocks.1.identity", "auto": False, "same_as": "blocks.1.conv"})
-    size = {"height": 14, "width": 14, "stride": 16, "receptive_field_px": 99}
+    size = {"height": 14, "width": 14, "stride": 16, "receptive_field_px": 99, "parameters": 100}
     return pd.DataFrame(rows).fillna({"same_as": ""}).assign(**size)
 
 

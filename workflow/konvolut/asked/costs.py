@@ -20,7 +20,7 @@ from konvolut.errors import UserError
 
 FORWARD_AND_BACKWARD = 2  # the gradient of the input alone costs about another forward pass
 FORWARD = 1 / FORWARD_AND_BACKWARD  # of a pass
-GFLOP, MCELLS = 1e9, 1e6
+GFLOP, MCELLS, MB, BYTES_PER_WEIGHT = 1e9, 1e6, 1e6, 4
 ROUNDING = 1e-9  # .6 / .1 is a little less than 6
 ASPECT = 3 / 4  # ASSUME: photographs are 4:3; a plan does not open them
 # Gradients or forward passes per photograph and class that a method takes beyond the first gradient, which all share.
@@ -54,12 +54,14 @@ UNMEASURED = Speed("cpu", per_gflop=0.004, per_mcell=0.002, start=6.0)
 
 @dataclasses.dataclass(frozen=True)
 class Pass:
-    """One pass to a layer at the model's own input size: GFLOP there and back, millions of cells, input side in px."""
+    """One pass to a layer at the model's own input size: GFLOP there and back, millions of cells, input side in px;
+    `weights_mb` are those of the whole network in float32."""
 
     gflop: float
     mcells: float
     input_px: int
     receptive_field_px: int
+    weights_mb: float = 0.0
 
 
 def passes_of(census: pd.DataFrame) -> dict[str, Pass]:
@@ -71,9 +73,15 @@ def passes_of(census: pd.DataFrame) -> dict[str, Pass]:
     input_px = int((census["height"] * census["stride"]).max())
     gflop = census["flops"] * FORWARD_AND_BACKWARD / GFLOP
     fields = census["receptive_field_px"]
+    weights_mb = float(census["parameters"].where(~names.isin(parents), 0).sum()) * BYTES_PER_WEIGHT / MB
     rows = zip(names, gflop, mcells, fields, strict=True)
-    found = {name: Pass(float(g), float(m), input_px, int(field)) for name, g, m, field in rows}
-    return found | {"": Pass(float(gflop.max()), float(mcells.max()), input_px, input_px)}
+    found = {name: Pass(float(g), float(m), input_px, int(field), weights_mb) for name, g, m, field in rows}
+    return found | {"": Pass(float(gflop.max()), float(mcells.max()), input_px, input_px, weights_mb)}
+
+
+def view_of(recipe: Recipe, side: float, one: Pass, aspect: float = 1.0) -> float:
+    """How many of the model's own inputs one picture, `side` px long, is to it in a step: its area, or its crops."""
+    return float(recipe.crops) if recipe.crops else aspect * (side / one.input_px) ** 2
 
 
 def channel_passes(recipe: Recipe, one: Pass) -> float:

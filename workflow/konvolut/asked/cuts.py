@@ -16,21 +16,24 @@ SECONDS_PER_MINUTE = 60
 # Of the estimate: a busy node, a slow disk, units that are tried again.
 TIMES_RUNTIME, LEAST_RUNTIME_MIN = 3, 20
 # ASSUME: Python, torch and timm 0.6 GB, Snakemake's two processes beside a job on a cluster 0.3 GB, and some air.
-# benchmarks/memory.py found jobs of tf_efficientnet_lite0 to take a third of what is asked for with these.
+# benchmarks/memory.py found jobs of ResNet-50 to take half of what is asked for with these.
 BASE_MB, BYTES_PER_CELL, MB = 1200, 4, 1e6
+# The file's, the network as it is, made ready, and in bfloat16.
+WEIGHTS_COPIES = 4
 COPIES = 3  # of a picture in memory: the batch, the shard, the file
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
     """What one unit of a technique costs: passes of a kind, bytes that it leaves, how many are computed at a time, and
-    whether all are in memory at the end."""
+    whether all are in memory at the end; `view` is how many of the model's own inputs it is in one of its passes."""
 
     one: Pass
     passes: float
     bytes: float
     batch: int = 1
     is_held: bool = True
+    view: float = 1.0
 
     def seconds(self, speed: Speed) -> float:
         """Of one unit."""
@@ -53,8 +56,13 @@ def cut(units: Sequence[int], load: Load, fixed: int | None, speed: Speed, job_m
 def asked_of_scheduler(load: Load, units: int, speed: Speed) -> dict[str, int]:
     """Minutes and megabytes that a job of so many units should be granted at its first attempt."""
     seconds = speed.start + units * load.seconds(speed)
-    cells = load.batch * load.one.mcells * MB * BYTES_PER_CELL * 2  # a number and its gradient
+    cells = load.batch * load.view * load.one.mcells * MB * BYTES_PER_CELL  # gradients are freed on the way
+    held = COPIES * units * load.bytes * load.is_held
     return {
         "runtime": max(LEAST_RUNTIME_MIN, math.ceil(TIMES_RUNTIME * seconds / SECONDS_PER_MINUTE)),
-        "mem_mb": math.ceil((BASE_MB + (cells + COPIES * units * load.bytes * load.is_held) / MB) / 100) * 100,
+        "mem_mb": _hundreds(BASE_MB + WEIGHTS_COPIES * load.one.weights_mb + (cells + held) / MB),
     }
+
+
+def _hundreds(megabytes: float) -> int:
+    return math.ceil(megabytes / 100) * 100

@@ -13,6 +13,7 @@ from konvolut.asked.costs import (
     dream_passes,
     patch_passes,
     saliency_passes,
+    view_of,
 )
 from konvolut.asked.cuts import MB, Load
 from konvolut.asked.recipes import FROM_NOISE, Recipe
@@ -33,10 +34,12 @@ def of_channel(settings: Settings, section: str, one: Pass) -> Load:
     if section in FROM_NOISE:
         side = side_of(recipe, one.receptive_field_px)
         size = COLOURS * side**2 * pictures * recipe.variants
-        return Load(one, channel_passes(recipe, one), size, recipe.units_per_batch)
+        batch = max(recipe.units_per_batch, recipe.variants)
+        return Load(one, channel_passes(recipe, one), size, batch, view=view_of(recipe, side, one))
     count, side = len(options.images), options.longest_side_px
     size = COLOURS * ASPECT * side**2 * pictures * count
-    return Load(one, count * dream_passes(recipe, side, one), size, recipe.units_per_batch)
+    view = view_of(recipe, side, one, ASPECT)
+    return Load(one, count * dream_passes(recipe, side, one), size, recipe.units_per_batch, view=view)
 
 
 def of_photograph(settings: Settings, technique: str, costs: Mapping[str, Pass]) -> Load:
@@ -62,7 +65,9 @@ def of_layer(settings: Settings, technique: str, one: Pass) -> Load:
     if technique == "inversion":
         return Load(one, options.steps, 2 * COLOURS * one.input_px**2)
     side = options.longest_side_px
-    return Load(one, dream_passes(options.recipe, side, one), COLOURS * ASPECT * side**2 * _kept(options.recipe))
+    size = COLOURS * ASPECT * side**2 * _kept(options.recipe)
+    view = view_of(options.recipe, side, one, ASPECT)
+    return Load(one, dream_passes(options.recipe, side, one), size, view=view)
 
 
 def of_class(settings: Settings, costs: Mapping[str, Pass]) -> Load:
@@ -70,7 +75,7 @@ def of_class(settings: Settings, costs: Mapping[str, Pass]) -> Load:
     options, whole = settings.classes, costs[""]
     count, recipe = len(options.regularisation), options.recipe
     size = count * COLOURS * recipe.size_px**2 * _kept(recipe)
-    return Load(whole, count * channel_passes(recipe, whole), size)
+    return Load(whole, count * channel_passes(recipe, whole), size, view=view_of(recipe, recipe.size_px, whole))
 
 
 def _kept(recipe: Recipe) -> int:
