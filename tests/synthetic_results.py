@@ -235,18 +235,21 @@ class Results:
     def _write_trials(self) -> None:
         """Hidden squares, a fooled model, an inversion of the first photograph, and the kernels of conv_stem."""
         seen = plates.resized(images.read(self.photos[0].path), 64, 64)
-        one, places = np.ones(1, np.float32), np.array([[0, 0], [20, 8], [8, 30]], np.int32)
+        two, places = np.ones(2, np.float32), np.array([[0, 0], [20, 8], [8, 30]], np.int32)
         drop = np.array([0.1, 0.3, -0.2], np.float32)
         found = {
             "patches": contents.Patches(seen, 3, CLASSES[5], 0.6, 24, places, drop, np.array([1, 0], np.int32)),
             "fooling": contents.Fooling(
-                *(seen, 3, "cat", np.array([7], np.int32), [CLASSES[5]], seen[None] // 2, 0.9 * one, 0.01 * one),
-                *(np.array([18], np.int32), 6 * one, 0.1 * one, np.ones((1, 19), np.float32)),
+                *(seen, 3, "cat", np.array([7, 8], np.int32), [CLASSES[5], CLASSES[1]]),
+                *(np.stack([seen // 2] * 2), np.array([0.9, 0.2], np.float32), 0.01 * two),
+                *(np.array([18, 20], np.int32), 6 * two, 0.1 * two, np.linspace([0, 0], [1, 0.2], 21, axis=1)),
             ),
             "inversion": contents.Inversion(seen, seen // 2, 0.25, np.ones(4, np.float32)),
         }
         for kind, content in found.items():
-            store.write_named(self.folder / f"{kind}.h5", kind, {self.photos[0].key: content}, PASSPORT)
+            store.write_named(
+                self.folder / f"{kind}.h5", kind, {self.photos[0].key: content}, PASSPORT | {"min_prob": 0.9}
+            )
         steps = np.array([2, 4], np.int32)
         whole = contents.LayerPicture(seen, 255 - seen, steps, np.stack([seen, seen // 2]), np.arange(6.0), 0)
         for kind in ("layer_dreams", "caricature"):

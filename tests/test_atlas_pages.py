@@ -136,6 +136,13 @@ def test_photographs_without_results_say_what_was_not_computed(results, tmp_path
         assert what in text
 
 
+def test_a_photograph_that_fools_nobody_is_said_to(results, atlas):
+    text = (atlas / "images" / f"{results[0].photos[0].key}.html").read_text(encoding="utf-8")
+    of_lite0 = text[text.index("<h2>What it can be taken for</h2>") :]
+    assert of_lite0.index("changed in 18 steps") < of_lite0.index("not fooled after 20 steps")
+    assert of_lite0.count('aria-label="Probability of the class over the steps') == of_lite0.count("What was changed")
+
+
 @pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 70])
 def test_each_tile_lies_where_the_pages_look_for_it(count, tmp_path):
     sheet = Sheet(columns=8, rows=8, height=16, width=16)

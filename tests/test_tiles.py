@@ -68,14 +68,16 @@ def test_the_trials_of_a_photograph_are_read_and_their_pictures_written(rng, tmp
     corner = np.array([[0, 0], [0, 8], [8, 0]], np.int32)
     drop = np.array([0.1, -0.2, 0.3], np.float32)
     patches = contents.Patches(picture(16, 24, 3), 3, "cat", 0.5, 8, corner, drop, np.array([2, 0], np.int32))
-    one = np.ones(1, np.float32)
+    two, steps = np.ones(2, np.float32), np.array([18, 20], np.int32)
+    curve = np.linspace([0, 0], [1, 0.5], 21, axis=1).astype(np.float32)
+    curve[0, 19:] = np.nan  # enough after 18 steps
     fooled = contents.Fooling(
-        *(picture(16, 16, 3), 3, "cat", np.array([7], np.int32), ["<b>ship"], picture(1, 16, 16, 3)),
-        *(0.9 * one, 0.1 * one, np.array([18], np.int32), 6 * one, 0.125 * one, np.ones((1, 19), np.float32)),
+        *(picture(16, 16, 3), 3, "cat", np.array([7, 8], np.int32), ["<b>ship", "cow"], picture(2, 16, 16, 3)),
+        *(np.array([0.9, 0.5], np.float32), 0.1 * two, steps, 6 * two, 0.125 * two, curve),
     )
     knows = contents.Inversion(picture(16, 16, 3), picture(16, 16, 3), 0.25, np.ones(4, np.float32))
     for kind, content in {"patches": patches, "fooling": fooled, "inversion": knows}.items():
-        store.write_named(tmp_path / f"{kind}.h5", kind, {"p": content}, PASSPORT)
+        store.write_named(tmp_path / f"{kind}.h5", kind, {"p": content}, PASSPORT | {"min_prob": 0.9})
     source = ImageModel(
         *(tmp_path / "model.json", tmp_path / "layers.csv"),
         patches=(tmp_path / "patches.h5",),
@@ -86,6 +88,9 @@ def test_the_trials_of_a_photograph_are_read_and_their_pictures_written(rng, tmp
     found = writer.trials("p")
     assert [round(share, 3) for _, share in found.patches.squares] == [0.3, 0.1]
     assert (found.fooled[0].target, found.fooled[0].steps, found.fooled[0].linf) == ("<b>ship", 18, 0.125)
+    assert [one.is_fooled for one in found.fooled] == [True, False]
+    ends = [one.curve.split()[-1] for one in found.fooled]
+    assert ends == ["240.0,6.0", "240.0,30.0"], "90 and 50 of 100, of 60 px from below"
     assert (found.remembered[0].layer, found.remembered[0].relative_error) == ("stem", 0.25)
     saved = tmp_path / found.fooled[0].picture
     assert saved.suffix == ".png"

@@ -7,6 +7,7 @@ from urllib.parse import quote
 import numpy as np
 
 from konvolut.atlas import plates
+from konvolut.atlas.charts import curve_points
 from konvolut.atlas.model import ImageModel
 from konvolut.pictures import colours, images
 from konvolut.results import contents, store
@@ -28,9 +29,11 @@ class HiddenSquares:
 
 @dataclass(frozen=True)
 class Fooled:
-    """A photograph changed into another class; `change` is shown around grey, see strongest()."""
+    """A photograph changed into another class, or given up; `change` is shown around grey, see strongest(), `curve` is
+    that of the probability from 0 to 1, see charts.py."""
 
     target: str
+    is_fooled: bool
     probability: float
     before: float
     steps: int
@@ -38,6 +41,7 @@ class Fooled:
     linf: float
     picture: str
     change: str
+    curve: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class TrialWriter:
         self.model_key, self.folder = model_key, Path(folder)
         self.patches = _read(source.patches, contents.Patches)
         self.fooling = _read(source.fooling, contents.Fooling)
+        self.enough = store.read_passport(source.fooling[0])["min_prob"] if source.fooling else None
         self.inversion = [(layer, _read(paths, contents.Inversion)) for layer, paths in source.inversion]
 
     def trials(self, key: str) -> Trials:
@@ -96,11 +101,13 @@ class TrialWriter:
             made.append(
                 Fooled(
                     target=target,
+                    is_fooled=bool(found.probability[row] >= self.enough),
                     **{name: float(getattr(found, name)[row]) for name in ("probability", "before", "l2", "linf")},
                     steps=int(found.steps[row]),
                     # Without loss: the model must be fooled by the file that a reader saves.
                     picture=self._file(key, f"fooled-{row}", found.picture[row], suffix="png"),
                     change=self._file(key, f"change-{row}", shown),
+                    curve=curve_points(found.curve[row], 0.0, 1.0),
                 )
             )
         return made
