@@ -39,7 +39,7 @@ ROWS = [
     {"results.layout"},
     {"results.hdf5"},
     {"results.activation_files", "results.evidence_files"},
-    {"asked.sheets", "results.store"},
+    {"asked.amounts", "asked.sheets", "results.store"},
     {"results.part"},
     {"network.record", "network.receptive", "network.shapes"},
     {"pictures.transforms", "pictures.objectives"},

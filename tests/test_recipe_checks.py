@@ -28,6 +28,14 @@ REFUSED = {
     "layer_dreams: {objective: mean}": r"layer_dreams\.objective: mean is about a channel.*layer, norm.*mean:7",
     "caricature: {recipe: lucid}": r"caricature\.objective: mean is about a channel",
     "layer_dreams: {octave_scale: 1}": r"layer_dreams\.octave_scale must be a number above 1",
+    "channels: {transforms: [[jitter, .inf]]}": r"channels\.transforms must be a list of pairs",
+    "channels: {transforms: [[jitter, .nan]]}": r"channels\.transforms must be a list of pairs",
+    "channels: {transforms: [[scale, 1]]}": r"channels\.transforms: scale 1 would shrink.*possible: below 1",
+    "dreams: {transforms: [[rotate, 200]]}": r"dreams\.transforms: rotate 200 is more than half a circle",
+    "channels: {size_px: 64, transforms: [[pad, 1], [jitter, 40], [jitter, 26]]}": r"64 px.*show the model 0 px",
+    "dreams: {longest_side_px: 64, transforms: [[pad, 5000]]}": r"64 px.*show the model 10064 px; possible: 1 to 8192",
+    "dreams: {longest_side_px: 64, transforms: [[jitter, 128]]}": r"jitter of 128 px.* moves pictures of 64 px out",
+    "channels: {steps: 4, coarse_steps: 5}": r"channels\.coarse_steps \(5\) is more than steps \(4\)",
     "dreams: {optimiser: normalized}": r"dreams\.optimiser.*nearest: 'normalised'",
 }
 
@@ -59,10 +67,22 @@ def test_what_cannot_be_is_refused_in_one_sentence(load, text, sentence):
         "classes: {targets: []}",
         "channels: {objective: [[mean, 1], [similarity, -100]], variants: 2}",
         "classes: {recipe: octave, octaves: 1}",
+        "channels: {steps: 4}",
+        "channels: {size_px: 16}",
+        "dreams: {longest_side_px: 16}",
+        "channels: {steps: 4, coarse_steps: 4}",
+        "channels: {size_px: 64, transforms: [[pad, 1], [jitter, 40], [jitter, 23], [scale, 0.9], [rotate, 180]]}",
     ],
 )
 def test_what_can_be_is_read(load, text):
     load(text)
+
+
+def test_fewer_steps_than_coarse_ones_are_all_coarse():
+    """Four steps at half the side are those of one at the whole."""
+    recipe = named("konvolut", steps=4, size_px=256, fields=0.0)
+    sees_everything = costs.Pass(gflop=1.0, mcells=1.0, input_px=256, receptive_field_px=999)
+    assert costs.channel_passes(recipe, sees_everything) == pytest.approx(4 / 4)
 
 
 def test_the_work_of_octaves_is_that_of_all_their_sizes():

@@ -128,4 +128,4 @@ def _steps_of(recipe: Recipe, side: int, one: Pass) -> float:
     steps = recipe.steps * sum(recipe.octave_scale ** (-2 * octave) for octave in range(recipe.octaves))
     if not recipe.coarse_px or recipe.coarse_px >= side or one.receptive_field_px < side:
         return steps
-    return steps - recipe.coarse_steps * (1 - (recipe.coarse_px / side) ** 2)
+    return steps - min(recipe.coarse_steps, steps) * (1 - (recipe.coarse_px / side) ** 2)

@@ -132,7 +132,7 @@ def pairs(*names: str) -> Kind:
 
     def is_pair(pair: Any) -> bool:
         right = isinstance(pair, list) and [type(part) for part in pair] in ([str, int], [str, float])
-        return right and pair[0] in names and pair[1] >= 0
+        return right and pair[0] in names and 0 <= pair[1] < math.inf
 
     def read(value: Any) -> tuple[tuple[str, float], ...] | None:
         fine = isinstance(value, list) and all(map(is_pair, value))

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from konvolut.asked import kinds, recipes, sheets, terms
+from konvolut.asked import amounts, kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.sections import (
@@ -193,6 +193,7 @@ def _read_section(name: str, raw: Any) -> Any:
     read = kinds.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
     changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
     recipe = recipes.named(changes.pop("recipe", read.recipe.name), **changes)
+    amounts.check(name, recipe, getattr(read, "longest_side_px", recipe.size_px), LARGEST_SIDE_PX, changes)
     return dataclasses.replace(read, recipe=recipe)
 
 
