@@ -47,7 +47,7 @@ ROWS = [
     {"asked.settings"},
     {"asked.sides", "asked.costs"},
     {"asked.cuts"},
-    {"asked.loads"},
+    {"asked.aims", "asked.loads"},
     {"asked.shards", "asked.survey", "asked.precision", "job"},
     {"asked.plan"},
     {"asked.outputs", "asked.report"},

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -157,6 +158,51 @@ def test_a_technique_loses_the_photographs_that_cannot_be_read(everything):
     surveyed.loc[surveyed["id"] == "cat", "problem"] = "cut off"
     readable = plan.only_readable(everything, surveyed)
     assert readable.fooling.images == ("coffee",)
+
+
+def with_objective(wanted, section, *terms, **changes):
+    recipe = dataclasses.replace(getattr(wanted, section).recipe, objective=tuple((term, 1.0) for term in terms))
+    return dataclasses.replace(
+        wanted, **{section: dataclasses.replace(getattr(wanted, section), recipe=recipe, **changes)}
+    )
+
+
+@pytest.mark.parametrize(
+    ("section", "term", "sentence"),
+    [
+        (
+            "channels",
+            "mean:7@blocks.2.conv",
+            r"model 'lite0' has no layer 'blocks\.2\.conv'; nearest: 'blocks\.1\.conv'",
+        ),
+        ("dreams", "layer@blocks", "layer 'blocks' has no units: returns a tuple"),
+        ("channels", "mean:8", "channel 8 of 'stem' is out of range, possible: 0 to 7"),
+        (
+            "layer_dreams",
+            "mean:24@blocks.0.conv",
+            r"channel 24 of 'blocks\.0\.conv' is out of range, possible: 0 to 23",
+        ),
+        ("channels", "neuron[14,0]", r"'stem' has cells \[0,0\] to \[13,13\], not \[14, 0\]"),
+        ("channels", "neuron:3[0,14]@classifier", r"'classifier' has cells \[0,0\] to \[13,13\]"),
+    ],
+)
+def test_what_an_objective_cannot_look_at_is_refused_before_any_picture(
+    everything, census, tmp_path, section, term, sentence
+):
+    census.assign(kind="Conv2d").to_csv(tmp_path / "layers.csv", index=False)
+    censuses = {model.key: tmp_path / "layers.csv" for model in everything.models}
+    with pytest.raises(UserError, match=rf"^{section}: objective: {re.escape(repr(term))}: .*{sentence}"):
+        plan.make_plan(with_objective(everything, section, "norm", term), censuses)
+    fine = ("mean:7", "mean:23@blocks.0.conv", "neuron[13,13]", "neuron:3[0,13]@classifier", "layer")
+    assert len(plan.make_plan(with_objective(everything, section, *fine), censuses))
+
+
+def test_accents_are_near_a_layer_that_there_is(everything, census, tmp_path):
+    census.assign(kind="Conv2d").to_csv(tmp_path / "layers.csv", index=False)
+    censuses = {model.key: tmp_path / "layers.csv" for model in everything.models}
+    with pytest.raises(UserError, match=r"accentuation: near: model 'lite0' has no layer.*nearest: 'blocks\.0\.conv'"):
+        plan.make_plan(with_objective(everything, "accentuation", "peaks", near="blocks.0.con"), censuses)
+    assert len(plan.make_plan(with_objective(everything, "accentuation", "peaks", near="blocks.0.conv"), censuses))
 
 
 def test_kernels_are_those_of_convolutions_only(everything, census, tmp_path):

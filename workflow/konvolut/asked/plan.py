@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut.asked import loads, shards, survey
+from konvolut.asked.aims import check_aims
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
@@ -38,12 +39,14 @@ COUNTED = (*FROM_NOISE, "classes", *OF_LAYERS, *OF_CHANNELS)
 def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = UNMEASURED) -> pd.DataFrame:
     """The shards of a sweep, a row each; `censuses` maps a model's key to its layers.csv.
 
-    Raises UserError for layers and channels that a model does not have.
+    Raises UserError for layers, channels and cells that a model does not have.
     """
     rows = []
     for model in settings.models:
         census = read_census(censuses[model.key])
-        rows += _rows_of_model(settings, model, census, speed)
+        pictures = _rows_of_model(settings, model, census, speed)
+        check_aims(settings, model.id, census, pictures)
+        rows += pictures
         rows += [_row(technique, model.key, "") for technique in _of_whole_models(settings)]
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
