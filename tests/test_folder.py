@@ -61,3 +61,14 @@ def test_a_folder_that_cannot_be_written_is_named(results, tmp_path):
             folder.begin(results, [])
     finally:
         subprocess.run(["umount", "-l", tmp_path / "results"], check=False)
+
+
+def test_only_a_folder_or_nothing_may_lie_where_results_go(tmp_path):
+    folder.check_place(tmp_path / "results")
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    folder.check_place(tmp_path / "there")
+    folder.check_place(tmp_path / "link")
+    (tmp_path / "dead").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match="dead is a link that leads nowhere"):
+        folder.check_place(tmp_path / "dead")

@@ -203,6 +203,15 @@ def test_a_mistake_gets_one_sentence_and_status_1(tmp_path, changes, sheets, sen
     assert not list((tmp_path / "results").glob("*/channels")), "nothing was computed"
 
 
+def test_a_file_in_the_place_of_results_gets_one_sentence_and_status_1(tmp_path):
+    write_sweep(tmp_path, CONFIG)
+    (tmp_path / "results").write_text("mine")
+    run = snakemake(tmp_path, "--dry-run")
+    assert run.returncode == 1
+    assert re.search(r"konvolut: .*/results is a file, and results need a folder there", run.stderr), run.stderr
+    assert "Traceback" not in run.stdout + run.stderr
+
+
 def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp_path):
     import skimage
 

@@ -27,6 +27,13 @@ def begin(results: Path, inputs: Iterable[Path]) -> int:
     return lock
 
 
+def check_place(results: Path) -> None:
+    """Raise UserError where something else lies in the place of the folder `results`: Snakemake would trip over it."""
+    if os.path.lexists(results) and not results.is_dir():
+        what = "a link that leads nowhere" if results.is_symlink() else "a file"
+        raise UserError(f"{results.absolute()} is {what}, and results need a folder there: move it away")
+
+
 def _lock(path: Path) -> int:
     path.parent.mkdir(exist_ok=True)
     lock = os.open(path, os.O_RDWR | os.O_CREAT)

@@ -54,6 +54,7 @@ def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
     try:
         loaded = settings.load(config, Path())
         if check:
+            folder.check_place(RESULTS)
             settings.check_images(loaded)
     except UserError as error:
         print(f"konvolut: {error}", file=sys.stderr)
