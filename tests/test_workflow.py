@@ -193,7 +193,11 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("changes", "sheets", "sentence"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_gets_one_sentence_and_status_1(tmp_path, changes, sheets, sentence):
+def test_a_mistake_gets_one_sentence_and_status_1(monkeypatch, tmp_path, changes, sheets, sentence):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")  # whatever the network and the cache of this machine have
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
+    for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
     write_sweep(tmp_path, {**CONFIG, **changes}, **sheets)
     run = snakemake(tmp_path)
     assert run.returncode == 1
