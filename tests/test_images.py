@@ -67,6 +67,21 @@ def test_16_bit_big_endian_tiff_is_scaled(tmp_path):
     assert images.read(tmp_path / "a.tif")[..., 0].tolist() == [[0, 1], [128, 255]]
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_grey_tiff_whose_0_is_white_is_seen_as_another_library_writes_it(tmp_path, bits):
+    tifffile = pytest.importorskip("tifffile")
+    values = np.array([[0, 51], [102, 255]]) * (257 if bits == 16 else 1)
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(f"uint{bits}"), photometric="miniswhite")
+    assert images.read(tmp_path / "a.tif")[..., 0].tolist() == [[255, 204], [153, 0]]
+
+
+def test_the_value_that_16_bit_grey_calls_transparent_lies_on_white(tmp_path):
+    """Only that very value: its neighbour, the same in 8 bits, is seen."""
+    pixels = np.array([[0, 1], [257, 65535]], ">u2")
+    (tmp_path / "a.png").write_bytes(_png(pixels, bit_depth=16, colour_type=0, clear=struct.pack(">H", 1)))
+    assert images.read(tmp_path / "a.png")[..., 0].tolist() == [[0, 255], [1, 255]]
+
+
 def test_16_bit_colour_png_keeps_its_colours(tmp_path):
     """Pillow does not write 16-bit colour: the PNG is put together from its definition."""
     pixels = np.array([[[65535, 0, 0], [0, 65535, 0]], [[0, 0, 65535], [32896, 32896, 32896]]], ">u2")
@@ -202,8 +217,8 @@ def test_a_good_header_passes_without_a_look_at_the_pixels(tmp_path, rng):
     assert images.check_header(tmp_path / "a.png") == (64, 64)
 
 
-def _png(pixels, bit_depth, colour_type):
-    """A PNG file by its specification: signature, IHDR, one IDAT of unfiltered rows, IEND."""
+def _png(pixels, bit_depth, colour_type, clear=b""):
+    """A PNG file by its specification: signature, IHDR, tRNS if any, one IDAT of unfiltered rows, IEND."""
 
     def chunk(name, data):
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -213,5 +228,6 @@ def _png(pixels, bit_depth, colour_type):
     header = struct.pack(">IIBBBBB", width, height, bit_depth, colour_type, 0, 0, 0)
     file = io.BytesIO(b"\x89PNG\r\n\x1a\n")
     file.seek(0, io.SEEK_END)
-    file.write(chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    file.write(chunk(b"IHDR", header) + (chunk(b"tRNS", clear) if clear else b""))
+    file.write(chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
     return file.getvalue()

@@ -18,6 +18,7 @@ from konvolut.errors import UserError, nearest
 # What a side of less says nothing about; a picture of one pixel is most often a placeholder of a web page.
 SHORTEST_SIDE_PX = 2
 LARGEST_16_BIT, LARGEST_8_BIT = 65535, 255
+TIFF_PHOTOMETRIC = 262  # the tag that says what 0 is
 WHITE = (255, 255, 255, 255)
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 # round(255 * mean) of ImageNet's mean, with which timm pads unless told otherwise.
@@ -39,8 +40,9 @@ def read(path: str | Path, shortest_px: int | None = None) -> np.ndarray:
 
     With `shortest_px` a JPEG whose sides are twice as long or more is decoded at a half, a quarter or an eighth, as far
     as no side gets shorter: faster, but not the pixels of the whole photograph shrunk.
-    16-bit grey is scaled to 8 bits, alpha lies on white, of an animation comes the first frame, CMYK, palette and
-    grey become RGB. Raises UserError naming a file that is missing, no image, cut off, or too small.
+    16-bit grey is scaled to 8 bits (0 is white where the file says so), alpha lies on white, of an animation comes the
+    first frame, CMYK, palette and grey become RGB. Raises UserError naming a file that is missing, no image, cut off,
+    or too small.
     """
     with _opened(path) as image:
         _check_size(image, path)
@@ -48,7 +50,7 @@ def read(path: str | Path, shortest_px: int | None = None) -> np.ndarray:
             if shortest_px:
                 image.draft("RGB", (shortest_px, shortest_px))
             image.load()
-            return np.asarray(_as_rgb(_turned_upright(image), path))
+            return np.asarray(_as_rgb(_turned_upright(image), path, is_negative=_is_negative(image)))
         # Pillow's decoders raise what they like on broken bytes: OSError, SyntaxError, struct.error, IndexError, ...
         except Exception as error:
             if isinstance(error, MemoryError | UserError):
@@ -183,11 +185,21 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _as_rgb(image: Image.Image, path: str | Path) -> Image.Image:
+def _is_negative(image: Image.Image) -> bool:
+    """Whether 0 is white and Pillow leaves it so: MinIsWhite TIFFs of 16 bits (it inverts those of 8 and of 1)."""
+    is_16_bit = image.mode.startswith("I")
+    return image.format == "TIFF" and is_16_bit and image.tag_v2.get(TIFF_PHOTOMETRIC) == 0
+
+
+def _as_rgb(image: Image.Image, path: str | Path, *, is_negative: bool = False) -> Image.Image:
     # ASSUME: embedded colour profiles say nothing, as in timm's and torchvision's loaders, so that a network sees the
     # numbers that it was trained on; a Display P3 photograph looks slightly pale.
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_scaled_to_8_bit(np.asarray(image), path)).convert("RGB")
+        grey = _scaled_to_8_bit(np.asarray(image), path)
+        grey = LARGEST_8_BIT - grey if is_negative else grey
+        clear = image.info.get("transparency")  # of 16-bit grey PNGs the one value that is not there
+        grey = grey if clear is None else np.where(np.asarray(image) == clear, np.uint8(LARGEST_8_BIT), grey)
+        return Image.fromarray(grey).convert("RGB")
     if image.has_transparency_data:
         clear = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", clear.size, WHITE), clear).convert("RGB")
