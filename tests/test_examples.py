@@ -20,6 +20,8 @@ CENSUS = {
     "receptive_field_px": [11, 96],
     "receptive_field_start_px": [-5, 0],
     "stride": [4, 32],
+    "height": [16, 2],
+    "width": [24, 1],  # cells that are no squares on the input: no model is needed for boxes
     "refused": ["", ""],
 }
 

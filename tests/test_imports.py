@@ -26,7 +26,7 @@ OWNERS = {
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
 WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "pictures.images"]
-WITHOUT_TORCH += [f"techniques.{name}" for name in ("examples", "evidence", "table", "alike")]
+WITHOUT_TORCH += [f"techniques.{name}" for name in ("evidence", "table", "alike")]
 
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
@@ -57,7 +57,14 @@ ROWS = [
     {"pictures.priors"},
     {"network.convolution"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},
-    {"network.inspection", "network.precision", "pictures.leaks", "pictures.scores", "pictures.steps"},
+    {
+        "network.inspection",
+        "network.precision",
+        "network.effective",
+        "pictures.leaks",
+        "pictures.scores",
+        "pictures.steps",
+    },
     {"pictures.climb", "pictures.octaves", "pictures.ascent"},
     {"techniques.attributions", "techniques.refusals", "techniques.sketches"},
     {"techniques.evidence"},

@@ -107,6 +107,12 @@ class LayerUnits:
         """Over how many photographs evidence was taken."""
         return self.natural.all.photographs if self.natural else 0
 
+    @property
+    def effective_px(self) -> int:
+        """Side of the square that boxes on photographs are, 0 where they are receptive fields."""
+        side_px = self.natural.layer.effective_px if self.natural else None
+        return round(float(side_px)) if side_px is not None else 0
+
     def top(self, channel: int) -> Shown | None:
         """The photograph that excites a unit most."""
         if self.natural is None or not self.natural.layer.image.shape[1]:

@@ -75,6 +75,7 @@ class LayerExamples:
     quantile_value: np.ndarray | None = None
     quantile_cell: np.ndarray | None = None
     quantile_box: np.ndarray | None = None
+    effective_px: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

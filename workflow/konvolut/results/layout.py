@@ -21,7 +21,7 @@ UNITS = {
     **dict.fromkeys(("histogram", "count", "positive", "photographs"), "photographs"),
     **dict.fromkeys(("picture", "intermediate", "input"), "sRGB, 0 to 255"),
     **dict.fromkeys(("step", "steps"), "optimiser steps"),
-    **dict.fromkeys(("side", "corner"), "pixels"),
+    **dict.fromkeys(("side", "corner", "effective_px"), "pixels"),
     "deviations": "standard deviations over the photographs",
     "twin_deviations": "standard deviations over the photographs",
 }

@@ -134,8 +134,8 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── image               (C, k) int32   rows of /image, best first
         ├── value               (C, k) float32 their maxima
         ├── cell                (C, k, 2) int32        row and column of the maximum in the feature map
-        ├── box                 (C, k, 4) float32  receptive field of the cell in the whole photograph as it is seen
-        │                                          upright: left, top, right, bottom in 0..1, clipped to the photograph
+        ├── box                 (C, k, 4) float32  receptive field of the cell (see effective_px) in the whole photograph
+        │                                          as it is seen upright: left, top, right, bottom in 0..1, clipped to it
         ├── mean, std, max      (C,) float32   of the unit's maxima over the photographs
         ├── active              (C,) float32   share of photographs with a maximum > 0
         ├── histogram           (C, 24) int32  of the unit's maxima; exact up to 256 different maxima, else a maximum
@@ -147,8 +147,11 @@ Files appear whole or not at all: they are written under a temporary name and re
         │                                      the rectified maxima, Vinje and Gallant 2000)
         ├── class_index         (C, 3) int32   of /classes: the most frequent of the k best photographs, -1: none
         ├── class_share         (C, 3) float32 of the k best
-        └── quantile_image, quantile_value, quantile_cell, quantile_box     (C, 3, 3) and so on: three photographs each
-                                               whose maxima lie at the quantiles .1, .5 and .9
+        ├── quantile_image, quantile_value, quantile_cell, quantile_box     (C, 3, 3) and so on: three photographs each
+        │                                      whose maxima lie at the quantiles .1, .5 and .9
+        └── effective_px        float32        side of the square around a cell that holds 95 % of what moves it, on the
+                                               model's input; boxes are that square. Absent where the receptive field
+                                               is exact or the map is no grid on the input (network/effective.py)
 """
 
 import json

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from konvolut import provenance
-from konvolut.asked.censuses import read_census
+from konvolut.asked.censuses import layer_spec, read_census
 from konvolut.asked.shards import ExamplesShard
+from konvolut.network import effective, models
 from konvolut.results import store
 from konvolut.results.evidence import Evidence
 from konvolut.techniques import evidence, sketches
@@ -59,13 +60,25 @@ def reduce(shard: ExamplesShard, census: Path, activations: Sequence[Path], outp
     photographs = _look_up(activations, counts, numbers)
     source, classes = photographs.classes()
     names = sorted(set(classes) - {""})
+    sides = _half_sides(shard, Path(census), rows.loc[list(found)], input_hw)
     layers = {
-        layer: _layer(part, Scene(rows.loc[layer], input_hw, photographs), names) for layer, part in found.items()
+        layer: _layer(part, Scene(rows.loc[layer], input_hw, photographs, sides.get(layer)), names)
+        for layer, part in found.items()
     }
     facts = {name: passport[name] for name in ("model", "weights_sha256", "data")}
     passport = provenance.passport(technique="examples", code=provenance.code_digest("techniques.examples"), **facts)
     content = store.Examples(photographs.key, layers, sum(counts), names, source)
     store.write_examples(Path(output), content, passport)
+
+
+def _half_sides(shard: ExamplesShard, census: Path, rows: pd.DataFrame, input_hw: tuple[int, int]) -> dict[str, float]:
+    """Effective fields of the layers `rows` that may look at the whole input; without such layers no model is built."""
+    specs = [
+        layer_spec(census, row.Index)
+        for row in rows.itertuples()
+        if not row.receptive_field_exact and effective.is_grid(row, input_hw)
+    ]
+    return effective.half_sides(models.build(shard.model), specs) if specs else {}
 
 
 def merged(activations: Sequence[Path], keep: int) -> tuple[dict[str, Evidence], list[int]]:
@@ -87,23 +100,34 @@ class Scene:
     row: pd.Series
     input_hw: tuple[int, int]
     photographs: Photographs
+    half_side_px: float | None = None
 
     def boxes(self, numbers: np.ndarray, cells: np.ndarray) -> np.ndarray:
         """Boxes (..., 4) of cells (..., 2) on the photographs `numbers` (...)."""
         crops = np.asarray(self.photographs.crop)[self.photographs.rows(numbers)]
-        return boxes_of_cells(self.row, cells, crops, self.input_hw)
+        return boxes_of_cells(self.row, cells, crops, self.input_hw, self.half_side_px)
 
 
-def boxes_of_cells(row: pd.Series, cells: np.ndarray, crops: np.ndarray, input_hw: tuple[int, int]) -> np.ndarray:
+def boxes_of_cells(
+    row: pd.Series,
+    cells: np.ndarray,
+    crops: np.ndarray,
+    input_hw: tuple[int, int],
+    half_side_px: float | None = None,
+) -> np.ndarray:
     """Receptive fields (..., 4) of cells (..., 2) as left, top, right, bottom of the photograph, clipped to it.
 
     `row` is the layer's row of the census, `crops` (..., 4) says which part of the photograph the model saw. Where the
-    field is not known exactly, the box is all that the model saw.
+    field is not known exactly, the box reaches `half_side_px` around the cell (see network/effective.py), or is all
+    that the model saw where that is None.
     """
     height, width = input_hw
     if row["receptive_field_exact"]:
         top_left = row["receptive_field_start_px"] + cells * row["stride"]
         bottom_right = top_left + row["receptive_field_px"]
+    elif half_side_px is not None:
+        middles = (cells + 0.5) * (height / row["height"], width / row["width"])
+        top_left, bottom_right = middles - half_side_px, middles + half_side_px
     else:
         top_left, bottom_right = np.zeros_like(cells), np.broadcast_to([height, width], cells.shape)
     top_left, bottom_right = (np.clip(corner / (height, width), 0, 1) for corner in (top_left, bottom_right))
@@ -195,4 +219,5 @@ def _layer(part: Evidence, scene: "Scene", names: list[str]) -> store.LayerExamp
         quantile_value=_of_bins(part.sketch.value, bins),
         quantile_cell=cell,
         quantile_box=scene.boxes(image, cell),
+        effective_px=None if scene.half_side_px is None else np.float32(2 * scene.half_side_px),
     )
