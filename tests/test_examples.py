@@ -238,3 +238,19 @@ def test_classes_are_those_of_the_best_photographs_by_label(found, pooled):
 def test_predictions_stand_in_for_labels_that_never_repeat():
     photographs = examples.Photographs(label=["a cat", "a dog"], predicted=["tabby", "beagle"])
     assert photographs.classes() == ("predictions", ["tabby", "beagle"])
+
+
+def test_photographs_without_a_label_are_no_class_but_count_in_the_shares(pooled):
+    value, cell = pooled["stem"]
+    part = evidence.of_photographs(value, cell, KEEP)
+    n = len(value)
+    labels = ["" if i % 2 else f"class {i % 3}" for i in range(n)]
+    photographs = examples.Photographs(number=list(range(n)), label=labels, predicted=["tabby"] * n)
+    names = sorted(set(labels) - {""})
+    index, share = examples._class_counts(part, photographs, names)
+    for unit in range(value.shape[1]):
+        own = [labels[i] for i in part.best.image[unit]]
+        found = {names[i]: s for i, s in zip(index[unit], share[unit], strict=True) if i >= 0}
+        assert found == {name: np.float32(own.count(name) / KEEP) for name in set(own) - {""}}
+        known = index[unit] >= 0
+        assert known.tolist() == sorted(known, reverse=True)  # no gap before a class that is known

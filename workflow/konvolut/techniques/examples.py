@@ -183,13 +183,17 @@ def _look_up(activations: Sequence[Path], counts: Sequence[int], numbers: Sequen
 
 
 def _class_counts(part: Evidence, photographs: Photographs, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The most frequent classes (C, 3) of the best photographs, as numbers in `names`, and their shares of them."""
+    """The most frequent classes (C, 3) of the best photographs, as numbers in `names`, and their shares of them.
+
+    Photographs without a class are no class of their own, but count in the shares: a share is never too large.
+    """
     number_of = {name: number for number, name in enumerate(names)}
     classes = np.array([number_of.get(name, -1) for name in photographs.classes()[1]], np.int32)
     index = np.full((len(part.best.image), CLASSES_KEPT), -1, np.int32)
     share = np.zeros(index.shape, np.float32)
     for unit, own in enumerate(classes[photographs.rows(part.best.image)].tolist()):
-        for place, (number, count) in enumerate(Counter(own).most_common(CLASSES_KEPT)):
+        known = Counter(number for number in own if number >= 0)
+        for place, (number, count) in enumerate(known.most_common(CLASSES_KEPT)):
             index[unit, place], share[unit, place] = number, count / len(own)
     return index, share
 
