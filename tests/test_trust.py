@@ -9,7 +9,7 @@ import pytest
 from konvolut.asked import shards
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.network import census, models, photographs
-from konvolut.pictures import images
+from konvolut.pictures import health, images
 from konvolut.results import contents, evidence, store
 from konvolut.techniques import activations, alike, examples, table, trust
 
@@ -145,5 +145,14 @@ def test_the_table_has_a_row_per_unit_with_what_the_files_say(folder, judged):
         assert top.loc[channel, "twin"] == f"{model} {layer}:{alikes['two'].unit[channel, 0]}"
     assert (top["picture_twins"] != "").sum() == np.isfinite(judged[0].twin_deviations).any(1).sum()
     assert [float(top.loc[channel, "picture_max"]) for channel in judged[0].channel] == [1, 5, 9, 13]
+    values, content = pooled(folder, "one", "layer3"), store.read_pictures(pictures[0])["noise"]
+    for channel, curve, reached in zip(content.channel, content.curve, content.activation[:, 1], strict=True):
+        expected = health.verdict(curve, float(reached), float(values[:, channel].max()))
+        assert top.loc[channel, "picture_verdict"] == health.NAMES[expected]
+        least, most = values[:, channel].min(), values[:, channel].max()
+        bin_wide = (most - least) / examples.BINS
+        low, high = (np.mean(values[:, channel] < reached + side * bin_wide) for side in (-1, 1))
+        assert low - 1e-6 <= float(top.loc[channel, "picture_above"]) <= high + 1e-6
+    assert set(top.loc[~top.index.isin(content.channel), "picture_verdict"]) == {""}
     table.write(*found[:2], None, None, [], folder / "plain.csv")
     assert (pd.read_csv(folder / "plain.csv", keep_default_na=False)["twin"] == "").all()

@@ -201,11 +201,11 @@ def read_pictures(path: Path) -> dict[str, Pictures]:
         return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
 
 
-def read_reached(path: Path, start: str) -> tuple[np.ndarray, np.ndarray]:
-    """Channels (n,) of a file of pictures and what these reached, (n, 4), without the pictures themselves."""
+def read_reached(path: Path, start: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Channels (n,) of a file of pictures, what these reached (n, 4) and their curves, without the pictures."""
     with open_file(path) as file:
         group = file[f"pictures/{start}"]
-        return group["channel"][()], group["activation"][()]
+        return group["channel"][()], group["activation"][()], group["curve"][()]
 
 
 def write_priors(path: Path, priors: Priors, passport: dict) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from konvolut.asked import terms
 from konvolut.asked.censuses import read_census
 from konvolut.pictures import health
 from konvolut.results import store
@@ -31,6 +32,8 @@ COLUMNS = {
     **dict.fromkeys(("twin", "twin_correlation"), "most alike unit of other models, MODEL LAYER:CHANNEL"),
     **dict.fromkeys(("picture_max", "picture_held_out"), "maximum on its picture, clean and under held-out transforms"),
     "picture_deviations": "the clean maximum in standard deviations above the mean over photographs",
+    "picture_verdict": "good, weak or dead, as the atlas judges it",
+    "picture_above": "share of photographs whose maximum lies below the clean maximum, within a bin of the histogram",
     "picture_path": "mean over the layers below of the way of the picture: 1 as its best photographs, 0 as any",
     "picture_twins": "mean deviations of its twins on the picture",
 }
@@ -106,16 +109,38 @@ def _pictured(
     paths: Sequence[Path], layer: str, natural: store.LayerExamples, trust: Trust | None
 ) -> dict[str, np.ndarray]:
     columns = {name: np.full(len(natural.mean), np.nan) for name in COLUMNS if name.startswith("picture")}
+    columns["picture_verdict"] = np.full(len(natural.mean), "", object)
     for path in paths:
         if Path(path).parent.name == layer:
-            channel, activation = store.read_reached(path, START)
+            channel, activation, curve = store.read_reached(path, START)
             columns["picture_max"][channel], columns["picture_held_out"][channel] = activation[:, 1], activation[:, 3]
+            columns["picture_verdict"][channel] = _verdicts(path, channel, activation[:, 1], curve, natural)
+    columns["picture_above"] = _shares_below(natural, columns["picture_max"])
     own = zip(columns["picture_max"], natural.mean, natural.std, strict=True)
     columns["picture_deviations"] = np.array([health.deviations(*map(float, numbers)) for numbers in own])
     if trust is not None:
         columns["picture_path"][trust.channel] = _means(trust.path)
         columns["picture_twins"][trust.channel] = _means(trust.twin_deviations)
     return columns
+
+
+def _verdicts(
+    path: Path, channel: np.ndarray, reached: np.ndarray, curve: np.ndarray, natural: store.LayerExamples
+) -> list[str]:
+    """Names of the verdicts (n,) on the pictures of a file, from their maxima (n,) and curves (n, steps + 1)."""
+    silences = terms.silences(store.read_passport(path).get("recipe", {}).get("objective", ()))
+    least = natural.edges[channel, 0].tolist() if silences else [None] * len(channel)
+    rows = zip(curve, reached.tolist(), natural.max[channel].tolist(), least, strict=True)
+    return [health.NAMES[health.verdict(*row)] for row in rows]
+
+
+def _shares_below(natural: store.LayerExamples, reached: np.ndarray) -> np.ndarray:
+    """Shares (C,) of photographs below maxima (C,), evenly within a bin; not a number where there is no maximum."""
+    shares = np.full(len(reached), np.nan)
+    for unit in np.flatnonzero(np.isfinite(reached)):
+        below = np.concatenate([[0], natural.histogram[unit].cumsum()])
+        shares[unit] = np.interp(reached[unit], natural.edges[unit], below / below[-1])
+    return shares
 
 
 def _means(values: np.ndarray) -> np.ndarray:
