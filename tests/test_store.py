@@ -2,14 +2,21 @@
 
 import dataclasses
 import json
+import shlex
+import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
+from konvolut.asked import settings
 from konvolut.errors import UserError
 from konvolut.results import activation_files, layout, store
+
+README = Path(__file__).parents[1] / "README.md"
 
 
 @pytest.fixture
@@ -167,6 +174,20 @@ def test_h5dump_lists_every_dataset(tmp_path, rng):
         pytest.skip("h5dump is not installed (Debian: hdf5-tools)")
     for name in ("/layers/blocks.2.1/maps", "/predictions/name", "/crop"):
         assert name in listing
+
+
+def test_h5dump_reads_maps_of_the_default_compression_with_the_plugin_path_of_the_readme(tmp_path, rng):
+    command = next(line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("HDF5_PLUGIN"))
+    find, _, _ = command.partition(" h5dump ")
+    content = activations(rng)
+    store.write_activations(tmp_path / "a.h5", content, {}, settings.ActivationsSettings().compression)
+    script = find.replace(".venv/bin/python", sys.executable)
+    script += " h5dump -y -w 1 -m %.9g -d /layers/blocks.2.1/maps " + shlex.quote(str(tmp_path / "a.h5"))
+    if shutil.which("h5dump") is None:
+        pytest.skip("h5dump is not installed (Debian: hdf5-tools)")
+    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    numbers = [float(word) for word in told.split("DATA {")[1].split("}")[0].replace(",", " ").split()]
+    assert np.array_equal(np.array(numbers, np.float16), content.layers["blocks.2.1"].maps.ravel())
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (500, 2048, 7, 7), (12, 32, 112, 112), (3, 1000, 1, 1)])
