@@ -12,11 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from konvolut import folder
+from konvolut.__main__ import main
 from konvolut.asked import plan, settings
 from konvolut.asked.costs import Speed
 from konvolut.asked.outputs import log_of, planned_files
 from konvolut.provenance import code_digest
-from konvolut.results import checks, progress, store
+from konvolut.results import checks, part, progress, store
 from konvolut.results.contents import Pictures
 
 ROOT = Path(__file__).parents[1]
@@ -137,6 +139,29 @@ def test_what_belongs_to_nothing_is_listed_and_can_be_deleted(results, planned):
     assert found == sorted(results / name for name in strangers)
     assert checks.delete(found) == 5 * len(strangers)
     assert checks.stale(planned, results) == []
+
+
+def test_what_an_unfinished_job_and_a_look_at_it_left_is_no_stranger(results, planned):
+    unfinished = planned_files(planned, results)[1]
+    store.write_pictures(part.folder_of(unfinished) / "000002.h5", "channels", {"noise": pictures(2)}, PASSPORT)
+    (results / "progress.txt").touch()
+    assert checks.stale(planned, results) == []
+    other = part.folder_of(unfinished.with_name("0-99.h5"))
+    other.mkdir()
+    assert checks.stale(planned, results) == [other], "of a job that nobody asks for any more"
+
+
+def test_nothing_is_deleted_while_a_run_is_at_work(results, monkeypatch, capsys):
+    monkeypatch.chdir(results.parent)
+    monkeypatch.setattr(sys, "argv", ["konvolut", "stale", "--delete"])
+    (results / "gone").touch()
+    lock = folder.begin(results, [])
+    assert main() == 1
+    assert "another run is at work in" in capsys.readouterr().err
+    assert (results / "gone").exists()
+    os.close(lock)
+    assert main() == 0
+    assert not (results / "gone").exists()
 
 
 ANSWERS = [("progress", 1, "failed"), ("verify", 1, "missing"), ("stale", 0, "0 files")]

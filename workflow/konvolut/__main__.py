@@ -4,15 +4,16 @@ In the folder of the sweep, with workflow/ on PYTHONPATH; the Makefile has a tar
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
+from konvolut import folder
 from konvolut.asked import settings
 from konvolut.asked.costs import UNMEASURED, read_speed
 from konvolut.asked.outputs import PLAN, RESULTS
 from konvolut.asked.plan import read_plan
 from konvolut.errors import UserError
-from konvolut.folder import LOCK
 from konvolut.results import checks, progress
 
 MB = 1e6
@@ -39,7 +40,7 @@ def show_progress(given: argparse.Namespace) -> int:
     calibration = RESULTS / "calibration.tsv"
     speed = read_speed(calibration) if calibration.exists() else UNMEASURED
     table = progress.states(read_plan(PLAN), RESULTS)
-    print(progress.in_words(table, speed, LOCK.stat().st_mtime if LOCK.exists() else 0.0))
+    print(progress.in_words(table, speed, folder.LOCK.stat().st_mtime if folder.LOCK.exists() else 0.0))
     return int((table["state"] == "failed").any())
 
 
@@ -54,13 +55,15 @@ def verify(given: argparse.Namespace) -> int:
 
 
 def show_stale(given: argparse.Namespace) -> int:
-    """What no longer belongs to the sweep."""
+    """What no longer belongs to the sweep; deleted only while no run is at work, whose files would be among it."""
+    lock = folder.take() if given.delete else None
     paths = checks.stale(read_plan(PLAN), RESULTS)
     for path in paths:
         print(f"{checks.size_of(path) / MB:10,.1f} MB  {path}")
     said = f"konvolut: {len(paths)} files and folders belong to nothing that the plan asks for"
     if given.delete:
         print(f"{said}: deleted, {checks.delete(paths) / MB:,.1f} MB")
+        os.close(lock)
     else:
         print(f"{said}{'; --delete deletes them' if paths else ''}")
     return 0

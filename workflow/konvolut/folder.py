@@ -22,7 +22,9 @@ SECONDS_PER_MINUTE = 60
 def begin(results: Path, inputs: Iterable[Path]) -> int:
     """Refuse what cannot end well with a UserError; returns the folder's lock, which ends with this process."""
     _check_writable(results)
-    lock = _lock(LOCK)
+    lock = take(LOCK)
+    os.truncate(lock, 0)
+    os.write(lock, f"process {os.getpid()} on {os.uname().nodename}".encode())
     _check_clock([*results.glob("*.tsv"), *results.glob("*/layers.csv"), *results.glob("*/model.json"), *inputs])
     return lock
 
@@ -34,7 +36,8 @@ def check_place(results: Path) -> None:
         raise UserError(f"{results.absolute()} is {what}, and results need a folder there: move it away")
 
 
-def _lock(path: Path) -> int:
+def take(path: Path = LOCK) -> int:
+    """The folder's lock, which ends with this process or its file; a UserError names the run that holds it."""
     path.parent.mkdir(exist_ok=True)
     lock = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
@@ -45,8 +48,6 @@ def _lock(path: Path) -> int:
             f"another run is at work in {Path.cwd()} ({owner}); wait for its end, or give this one a folder of its own"
             " with --directory"
         ) from error
-    os.truncate(lock, 0)
-    os.write(lock, f"process {os.getpid()} on {os.uname().nodename}".encode())
     return lock
 
 

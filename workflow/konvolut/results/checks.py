@@ -13,12 +13,14 @@ from konvolut.asked.settings import Settings
 from konvolut.errors import UserError
 from konvolut.provenance import code_digest
 from konvolut.results.hdf5 import read_everything
+from konvolut.results.part import folder_of
 from konvolut.results.store import read_passport
 
 # What is fitted to a model or a layer, so that a passport may say another value than the configuration.
 FITTED = {"learning_rate", "transforms", "coarse_px", "coarse_steps", "precision"}
 # Files that belong to a sweep beside those of its plan.
-OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs", "atlas-now")
+OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs")
+OF_SWEEP += ("atlas-now", "progress.txt")
 OF_MODEL = ("layers.csv", "model.json", "precision.csv", "examples.h5", "units.csv")
 OF_ATLAS = ("assets", "images")
 
@@ -60,7 +62,9 @@ def _of_file(settings: Settings, row: dict, path: Path, results: Path) -> Iterat
 def stale(plan: pd.DataFrame, results: Path) -> list[Path]:
     """Files and folders under `results` that belong to no row of the plan; of nested ones the outermost."""
     rows, models = plan.to_dict("records"), list(plan["model"].unique())
-    known = {*planned_files(plan, results), *(results / name for name in OF_SWEEP)}
+    files = planned_files(plan, results)
+    # A job that is not at its end keeps its finished units beside its output.
+    known = {*files, *map(folder_of, files), *(results / name for name in OF_SWEEP)}
     known |= {results / model / name for model in models for name in OF_MODEL}
     known |= {results / "atlas" / row["model"] / row["layer"] for row in rows if row["technique"] == "atlas"}
     homes = {parent for path in known for parent in path.parents}
