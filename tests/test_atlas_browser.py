@@ -324,3 +324,26 @@ def test_paper_is_white_and_its_text_dark_whatever_the_screen_is(visit):
         "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
     )
     assert (ink, paper) == ("rgb(26, 27, 29)", "rgb(255, 255, 255)")
+
+
+@pytest.mark.parametrize(("asked", "grid"), [("", True), ("&f=1", False)], ids=["beside the grid", "in full width"])
+def test_an_open_unit_is_printed_whole_below_the_grid_or_in_full_width_alone(visit, asked, grid):
+    page = visit(
+        f"{LAYER}#u5{asked}", viewport={"width": 718, "height": 1010}
+    )  # A4 at 96 dpi within Chromium's margins
+    page.wait_for_selector("#panel .shots")
+    page.emulate_media(media="print")
+    assert page.is_visible("#grid") == grid
+    panel, whole, last, plates = page.evaluate(
+        """() => {
+          const panel = document.getElementById("panel");
+          const sides = (one) => ["top", "bottom"].map((side) => one.getBoundingClientRect()[side] + scrollY);
+          const whole = document.documentElement.scrollHeight;
+          return [sides(panel), whole, sides(panel.lastElementChild), sides(Grid.element)];
+        }"""
+    )
+    assert panel[1] - panel[0] > 600
+    assert panel[0] >= plates[1]
+    assert last[1] <= panel[1] + 1, "nothing of the panel is cut off"
+    assert panel[1] <= whole
+    assert not page.is_visible("#panel button >> nth=0")
