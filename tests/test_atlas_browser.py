@@ -204,6 +204,48 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     assert page.locator(".plate").count() == 2
 
 
+def test_health_is_the_verdict_and_then_deviations_above_photographs_also_where_all_maxima_are_negative(visit):
+    page = visit(LAYER)
+    natural = page.evaluate(
+        """() => {
+          const { natural } = Konvolut.received.columns;
+          for (const name of ["mean", "max"]) natural[name] = natural[name].map((value) => value - 50);
+          return natural;
+        }"""
+    )
+    assert max(natural["max"]) < 0
+    page.select_option("#sort", "health")
+    series = page.evaluate("Konvolut.received.columns.series[0]")
+    above = [
+        (reached - mean) / deviation
+        for reached, mean, deviation in zip(series["activation"], natural["mean"], natural["std"], strict=True)
+    ]
+    best_first = sorted(range(80), key=lambda unit: ("gwd".index(series["health"][unit]), -above[unit], unit))
+    assert {series["health"][unit] for unit in best_first[-2:]} == {"d"}
+    assert tiles(page) == [f"u{unit}" for unit in best_first]
+
+
+def test_health_without_photographs_puts_the_dead_last_and_silencing_pictures_from_the_lowest(visit):
+    page = visit(LAYER)
+    page.evaluate(
+        """() => {
+          const { natural, series } = Konvolut.received.columns;
+          for (const name of Object.keys(natural)) delete natural[name];
+          series[0].health = series[0].health.replaceAll(/[gw]/g, "-");
+        }"""
+    )
+    assert page.evaluate("Grid.sortable('health') && !Grid.sortable('max')")
+    page.select_option("#sort", "health")
+    series = page.evaluate("Konvolut.received.columns.series[0]")
+    dead, reached = [letter == "d" for letter in series["health"]], series["activation"]
+    assert sum(dead) == 2
+    assert tiles(page) == [f"u{u}" for u in sorted(range(80), key=lambda u: (dead[u], -reached[u], u))]
+    page.select_option("#sort", "index")
+    page.evaluate("Konvolut.received.columns.series[0].technique = 'negative'")
+    page.select_option("#sort", "health")
+    assert tiles(page) == [f"u{u}" for u in sorted(range(80), key=lambda u: (dead[u], reached[u], u))]
+
+
 def test_a_filter_finds_numbers_photographs_and_health(visit):
     page = visit(LAYER)
     page.keyboard.press("/")

@@ -13,7 +13,8 @@ from konvolut.pictures import health
 from konvolut.results import store
 
 DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
-SORTABLE = ("mean", "max", "active", "selectivity")  # numbers of units over photographs that order a grid
+# Numbers of units over photographs that order a grid; `std` with the mean says how far a picture lies above them.
+SORTABLE = ("mean", "std", "max", "active", "selectivity")
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
 
 

@@ -9,10 +9,11 @@ const Grid = (() => {
   const WHOLE_UP_TO = 512; // single tiles; 2,048 of them would take 150 ms and load every sheet of the layer
   const ROWS_AHEAD = 6; // made beyond the screen, so that a turn of the wheel finds them there
   const SORTS = {
-    index: "number", activation: "activation of the picture", health: "times the best photograph",
+    index: "number", activation: "activation of the picture", health: "health",
     similar: "similarity", selectivity: "selectivity",
     max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
   };
+  const VERDICTS = "dw-g"; // from the worst to the best; without photographs only the dead are told from the others
   let layer;
   let stars = {}; // layer/channel of what the reader kept of this model, see notes.js
   let marked = null; // the unit whose tile is the chosen one
@@ -40,16 +41,26 @@ const Grid = (() => {
       index: (unit) => -unit,
       activation: (unit) => series.activation[series.slot.get(unit)],
       similar: (unit) => -layer.similar[unit],
-      health: (unit) => series.activation[series.slot.get(unit)] / natural[unit],
+      health: (unit) => beyond(series, unit),
     }[sort] || ((unit) => natural[unit]);
     const known = (unit) => { const found = Number(value(unit) ?? -Infinity); return Number.isNaN(found) ? -Infinity : found; };
     const words = filter.trim().toLowerCase();
     const units = words ? series.list.filter((unit) => fits(unit, series, words)) : [...series.list];
-    const keyed = new Map(units.map((unit) => [unit, known(unit)]));
-    return units.sort((a, b) => (keyed.get(a) === keyed.get(b) ? a - b : keyed.get(b) - keyed.get(a)));
+    const verdict = (unit) => (sort === "health" ? VERDICTS.indexOf(series.health[series.slot.get(unit)] ?? "-") : 0);
+    const keyed = new Map(units.map((unit) => [unit, [verdict(unit), known(unit)]]));
+    const differing = (a, b) => [0, 1].find((place) => keyed.get(a)[place] !== keyed.get(b)[place]);
+    return units.sort((a, b) => { const place = differing(a, b); return place === undefined ? a - b : keyed.get(b)[place] - keyed.get(a)[place]; });
   }
 
-  const sortable = (sort) => ["index", "activation"].includes(sort) || Boolean(sort === "similar" ? layer.similar.length : layer.natural[sort === "health" ? "max" : sort]);
+  // Standard deviations above the photographs: a quotient by the best one turns over where its maximum is not above 0.
+  function beyond(series, unit) {
+    const { mean, std } = layer.natural;
+    const reached = series.activation[series.slot.get(unit)];
+    const above = !mean || !std ? reached : std[unit] > 0 ? (reached - mean[unit]) / std[unit] : NaN;
+    return series.technique === "negative" ? -above : above;
+  }
+
+  const sortable = (sort) => ["index", "activation", "health"].includes(sort) || Boolean(sort === "similar" ? layer.similar.length : layer.natural[sort]);
 
   // A filter is a number (or layer:number), a photograph, its class, or a state of health.
   function fits(unit, series, words) {
