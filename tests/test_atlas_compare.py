@@ -178,6 +178,18 @@ def test_r_shows_the_photograph_before_a_dream_and_the_untrained_twin_of_a_featu
     page.wait_for_selector("#panel :text('no untrained twin')")
 
 
+def test_only_a_feature_is_shown_as_the_untrained_twin_of_a_feature(visit):
+    page = visit(UNIT)
+    page.evaluate(
+        """async () => {
+          const { models } = await Konvolut.load("../search.js");
+          models.find(({ id }) => id === "untrained").layers[0].series.technique = "examples";
+        }"""
+    )
+    page.keyboard.press("r")
+    page.wait_for_selector("#panel :text('no untrained twin')")
+
+
 def test_boxes_only_leaves_the_crops_and_the_address_says_so(visit):
     page = visit("lite0/conv_stem.html#u3")
     page.wait_for_function("() => document.querySelectorAll('#panel .shot .cut').length === 6")

@@ -93,7 +93,7 @@ const Panel = (() => {
   async function twin(unit) {
     const { models } = await Konvolut.load("../search.js");
     for (const model of models.filter(({ timm, folder, weights }) => timm === layer.again.timm && folder !== layer.again.model && weights.startsWith("random:"))) {
-      const other = model.layers.find(({ name, series }) => name === layer.again.layer && series);
+      const other = model.layers.find(({ name, series }) => name === layer.again.layer && series?.technique === "channels");
       const list = other ? Konvolut.ranges(other.series.units) : [];
       if (list.includes(unit)) return cell({ ...other.series, list, folder: `../${Konvolut.path(model.folder, other.folder)}` }, "large", list.indexOf(unit), `Unit ${unit} of ${model.id}, before training`);
     }
