@@ -230,6 +230,20 @@ def test_dead_units_climb_the_ladder_and_living_ones_stay():
     assert never.attempt.tolist() == [0]
 
 
+def test_pictures_that_only_grow_less_alike_are_as_dead_as_one_alone():
+    data = models.DataConfig((3, 8, 8), (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center")
+    network = models.Network(Dead().eval().requires_grad_(False), {}, "", data)
+    layer = LayerSpec("layer", "bchw", 3, 8, 8, 1, 1, 0)
+    together = {"objective": (("mean", 1.0), ("similarity", -100.0)), "variants": 2, "units_per_batch": 4}
+    recipe = named("lab", steps=20, keep_every=0, **together)
+    seeds = {variant: tuple(range(10 * variant, 10 * variant + 4)) for variant in (1, 2)}
+    units = [ascent.UnitStart(channel, seeds[variant]) for channel in (0, 2) for variant in seeds]
+    found = ascent.ascend(network, layer, units, recipe, (8, 8))
+    assert found.attempt.tolist() == [0, 0, 3, 3]
+    assert found.curve[2:].tolist() == [[0.0] * 21] * 2
+    assert found.curve[0, -1] > found.curve[0, 0]
+
+
 def test_the_cosine_schedule_falls_from_the_whole_to_a_twentieth():
     recipe = named("konvolut", learning_rate=0.2, steps=100)
     rates = [steps.rate(recipe, step) for step in range(101)]

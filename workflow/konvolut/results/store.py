@@ -36,7 +36,8 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── picture             (n, H, W, 3) uint8, sRGB
         ├── step                (m,) int32     after how many steps each intermediate was kept
         ├── intermediate        (n, m, H, W, 3) uint8
-        ├── curve               (n, steps + 1) float32  the objective before each step and at the end
+        ├── curve               (n, steps + 1) float32  the objective before each step and at the end, less what likeness
+        │                                      of variants takes off it
         ├── activation          (n, 4) float32 of the finished 8-bit picture: clean mean, clean max, mean and max under
         │                                      held-out transforms (medians)
         ├── attempt             (n,) int32     0, or how many retries of the ladder it took
