@@ -1,5 +1,6 @@
 """Trust: photographs shown as if they were synthetic pictures must reach what the stored activations say."""
 
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -156,3 +157,30 @@ def test_the_table_has_a_row_per_unit_with_what_the_files_say(folder, judged):
     assert set(top.loc[~top.index.isin(content.channel), "picture_verdict"]) == {""}
     table.write(*found[:2], None, None, [], folder / "plain.csv")
     assert (pd.read_csv(folder / "plain.csv", keep_default_na=False)["twin"] == "").all()
+
+
+def test_the_pictures_of_one_layer_at_a_time_are_in_memory(folder, judged, monkeypatch, tmp_path):
+    """Every layer gives its pictures back before those of the next are read."""
+    content = store.read_pictures(folder / "channels" / "layer3" / "0-9.h5")
+    alive, most = [], []
+    paths = [tmp_path / layer / "0-9.h5" for layer in LAYERS]
+    for path in paths:
+        path.parent.mkdir()
+        store.write_pictures(path, "channels", content, {})
+    read = trust._pictures
+
+    def watched(given):
+        pictures = read(given)
+        alive.append(weakref.ref(pictures))
+        most.append(sum(one() is not None for one in alive))
+        return pictures
+
+    monkeypatch.setattr(trust, "_pictures", watched)
+    homes = {name: folder / name for name in SOURCES}
+    tables = ({name: home / file for name, home in homes.items()} for file in ("layers.csv", "examples.h5"))
+    own = [folder / "one" / "0.h5", folder / "one" / "20.h5"]
+    files = trust.Files(*tables, own, folder / "one" / "alike.h5", paths)
+    shard = shards.TrustShard(SOURCES["one"], tuple(SOURCES.values()), LAYERS, 3, "cpu")
+    trust.judge(shard, files, tmp_path / "trust.h5", lambda *_: None)
+    assert len(most) >= len(LAYERS) - 1
+    assert max(most) == 1

@@ -47,11 +47,11 @@ class Files:
 
 
 def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int, int], None]) -> None:
-    """Write for each picture of a channel how far it can be trusted."""
+    """Write for each picture of a channel how far it can be trusted; only one layer's are in memory at a time."""
     own = shard.model.key
     networks = {source.key: source for source in shard.models}
-    pictured = {layer: _pictures(paths) for layer, paths in _by_layer(files.channels).items()}
-    twins = {layer: _Twins(files, own, layer, channels) for layer, (channels, _) in pictured.items()}
+    pictured = _by_layer(files.channels)
+    twins = {layer: _Twins(files, own, layer, _channels(paths)) for layer, paths in pictured.items()}
     facts = {}
     for key in [own, *(key for key in networks if key != own)]:
         wanted = {layer: part.layers_of(key) for layer, part in twins.items()}
@@ -59,13 +59,14 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
             continue
         network = models.build(networks[key], models.choose_device(shard.device))
         facts = facts or network.facts()
-        for layer, (channels, pictures) in pictured.items():
+        for layer, paths in pictured.items():
             below = _below(files.census[own], layer, shard.layers) if key == own else []
             specs = [layer_spec(files.census[key], name) for name in dict.fromkeys([*below, *wanted[layer]])]
-            reached = maxima(network, specs, pictures) if specs else {}
+            reached = maxima(network, specs, _pictures(paths)) if specs else {}
             twins[layer].note(key, reached)
             if key == own:
-                twins[layer].path = _paths(files, shard, layer, channels, {name: reached[name] for name in below})
+                below_reached = {name: reached[name] for name in below}
+                twins[layer].path = _paths(files, shard, layer, twins[layer].channels, below_reached)
     contents = {layer: part.trust() for layer, part in twins.items()}
     code = provenance.code_digest("techniques.trust")
     store.write_named(Path(output), "trust", contents, provenance.passport(technique="trust", code=code, **facts))
@@ -203,12 +204,19 @@ def _by_layer(paths: Sequence[Path]) -> dict[str, list[Path]]:
     return found
 
 
-def _pictures(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray]:
-    """Channels (n,) and pictures (n, H, W, 3) from noise of one layer, in the order of the channels."""
-    parts = [store.read_pictures(path)[START] for path in paths]
-    channels = np.concatenate([part.channel for part in parts])
-    order = np.argsort(channels, kind="stable")
-    return channels[order], np.concatenate([part.picture for part in parts])[order]
+def _channels(paths: Sequence[Path]) -> np.ndarray:
+    """Channels (n,) with pictures from noise of one layer, ascending."""
+    return np.sort(np.concatenate([store.read_reached(path, START)[0] for path in paths]), kind="stable")
+
+
+def _pictures(paths: Sequence[Path]) -> np.ndarray:
+    """Pictures (n, H, W, 3) from noise of one layer, in the order of `_channels`."""
+    channels, parts = [], []
+    for path in paths:
+        found = store.read_pictures(path)[START]  # goes with its intermediate pictures, which are many times as large
+        channels.append(found.channel)
+        parts.append(found.picture)
+    return np.concatenate(parts)[np.argsort(np.concatenate(channels), kind="stable")]
 
 
 def _below(census: Path, layer: str, layers: Sequence[str]) -> list[str]:
