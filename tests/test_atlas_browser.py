@@ -303,6 +303,40 @@ def test_dark_is_remembered_and_help_names_the_keys(visit):
     page.keyboard.press("Escape")
     page.keyboard.press("d")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.keyboard.press("?")
+    assert page.locator("dialog").count() == 0, "single keys are off, this one too"
+    page.click("[aria-label='Keyboard help']")
+    page.check("dialog input")
+    page.keyboard.press("?")
+    assert page.locator("dialog").count() == 0, "it is on again and closes what it opens"
+
+
+def test_arrows_scroll_the_panel_while_the_focus_is_in_it(visit):
+    page = visit(f"{LAYER}#u9")
+    page.wait_for_selector("#panel .shots")
+    page.focus("#panel h2")
+    page.keyboard.press("ArrowDown")
+    page.wait_for_function("() => document.getElementById('panel').scrollTop > 0")
+    assert page.evaluate("document.activeElement.textContent") == "Unit 9"
+    assert state(page) == "#u9"
+
+
+def test_escape_takes_away_what_hovers_before_it_closes_the_unit(visit):
+    page = visit(f"{LAYER}#u9")
+    page.hover("#u12")
+    page.wait_for_selector(".preview")
+    page.keyboard.press("Escape")
+    assert page.locator(".preview").count() == 0
+    assert page.is_visible("#panel")
+    page.keyboard.press("Escape")
+    assert page.is_hidden("#panel")
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("1", "40px"), ("96", "96px"), ("1e9", "160px"), ("-3", ""), ("x", "")])
+def test_the_size_in_an_address_is_one_that_the_slider_has(visit, asked, shown):
+    page = visit(f"{LAYER}#z={asked}")
+    page.wait_for_selector("#tools:not([hidden])")
+    assert page.evaluate("Grid.element.style.getPropertyValue('--z')") == shown
 
 
 def test_brackets_go_to_the_next_layer_and_back(visit):

@@ -136,7 +136,7 @@ const Konvolut = (() => {
     const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), textarea, select");
     if (typing && event.key !== "Escape") return;
     if (document.querySelector("dialog") && event.key !== "?") return;
-    if (event.key.length === 1 && event.key !== "?" && kept.get("keys") === "off") return;
+    if (event.key.length === 1 && kept.get("keys") === "off") return;
     const found = keys.find(([key]) => key.split(" ").includes(event.key));
     if (found && found[2](event) !== false) event.preventDefault();
   }

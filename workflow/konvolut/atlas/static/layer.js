@@ -24,9 +24,12 @@
       unit: number < layer.count ? number : null,
       t: (find(given.get("t")) || find(first))?.prefix,
       s: Grid.SORTS[given.get("s")] ? given.get("s") : "index",
-      q: given.get("q") || "", z: Number(given.get("z")) || 0, f: given.get("f") === "1", b: given.get("b") === "1", x: given.get("x") === "1",
+      q: given.get("q") || "", z: fitting(Number(given.get("z"))), f: given.get("f") === "1", b: given.get("b") === "1", x: given.get("x") === "1",
     };
   }
+
+  // Sizes of tiles are those of the slider; 0 is the page's own.
+  const fitting = (size) => (size > 0 ? Math.min($("size").max, Math.max($("size").min, size)) : 0);
 
   function address() {
     const usual = { t: first, s: "index", q: "", z: 0, f: false, b: false, x: false };
@@ -85,6 +88,14 @@
     return next === undefined ? false : go({ unit: next });
   }
 
+  // What only hovers goes first, and stays away until the pointer is over another tile.
+  function dismiss() {
+    clearTimeout(preview?.timer);
+    if (!preview?.box) return close();
+    preview.box.remove();
+    preview.box = null;
+  }
+
   function close() {
     if (state.unit === null) return state.q ? go({ q: "" }) : false;
     const tile = Grid.tileOf(state.unit);
@@ -105,7 +116,7 @@
 
   function walk(dx, dy) {
     const from = document.activeElement.closest("#grid a") || Grid.tileOf(state.unit);
-    if (!from || document.activeElement.matches("input")) return false;
+    if (!from || document.activeElement.matches("input, #panel *, #panel")) return false; // there they scroll
     const next = Grid.beside(from, dx, dy);
     if (!next) return;
     from.tabIndex = -1;
@@ -178,7 +189,7 @@
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
       ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
-      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : panel().then(() => Panel.star()))], ["Escape", "close", close],
+      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : panel().then(() => Panel.star()))], ["Escape", "close", dismiss],
       ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
       [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
