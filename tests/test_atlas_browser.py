@@ -79,6 +79,14 @@ def test_the_panel_shows_everything_that_is_known_of_a_unit(visit):
     assert page.locator("#panel .pair").count() == 2
 
 
+def test_the_snippet_builds_the_model_with_its_options(visit):
+    page = visit("lite0/conv_stem.html")
+    page.evaluate("Konvolut.received.columns.again.options = ', in_chans=1'")
+    page.click("#u1")
+    page.wait_for_selector("#panel .command")
+    assert 'timm.create_model("tf_efficientnet_lite0.in1k", in_chans=1).eval()' in page.inner_text("#panel")
+
+
 def test_the_box_lies_where_the_receptive_field_is_and_the_crop_shows_it(visit):
     page = visit("lite0/conv_stem.html#u3")
     page.wait_for_function("document.querySelectorAll('#panel .shot .cut').length === 6")

@@ -236,6 +236,17 @@ def test_details_and_table_agree_with_the_stored_results(results, atlas):
     assert parse_channels(columns["series"][0]["units"]) == tuple(range(80))
 
 
+def test_the_options_of_a_model_are_told_as_python_writes_them(tmp_path):
+    result = Results(tmp_path / "results", "net", {"a": ("1", 4, [0])}, photographs(("coffee",)))
+    facts = json.loads((result.folder / "model.json").read_text())
+    facts["options"] = {"in_chans": 1, "scriptable": True, "global_pool": "avg"}
+    (result.folder / "model.json").write_text(json.dumps(facts))
+    write.layer_pages(result.layer_inputs("a"), tmp_path / "a.html", tmp_path / "a")
+    told_options = told(tmp_path / "a" / "columns.js")["again"]["options"]
+    assert told_options == ", in_chans=1, scriptable=True, global_pool='avg'"
+    assert eval(f"dict({told_options[2:]})") == facts["options"]
+
+
 def test_units_of_a_classifier_are_called_by_their_class(tmp_path):
     result = Results(tmp_path / "results", "net", {"fc": ("head", 5, [0, 1])}, photographs(("coffee",)))
     names = ["cat", "<i>dog</i>", "owl", "fox", "elk"]

@@ -2,11 +2,14 @@
 
 import dataclasses
 import json
+import shlex
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
+from konvolut.asked import sweep as asked
 from konvolut.asked.settings import AtlasSettings
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import running, write
@@ -108,3 +111,13 @@ def test_a_model_that_was_not_inspected_yet_is_left_out(sweep):
     running.build(sources, shard, atlas, 1)
     assert json.loads((atlas / "manifest.json").read_text())["models"] == []
     assert "Nothing has been computed yet" in (atlas / "index.html").read_text()
+
+
+@pytest.mark.parametrize("layer", ["conv_stem", "a b & c", "it's"])
+def test_a_shell_reads_the_command_of_a_unit_as_the_file_that_was_meant(tmp_path, layer):
+    table = tmp_path / "photographs.tsv"
+    table.touch()
+    planned = SimpleNamespace(planned=lambda: SimpleNamespace(photographs=table), _told_pages=lambda _: '{"again": ""}')
+    told = asked.Sweep.told_atlas(planned, SimpleNamespace(model="net", layer=layer))
+    command = json.loads(told)["again"].replace("{channel}", "5")
+    assert shlex.split(command) == ["snakemake", "--cores", "all", f"results/net/channels/{layer}/5-5.h5"]

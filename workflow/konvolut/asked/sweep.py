@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
@@ -154,7 +155,7 @@ class Sweep:
         again = ""
         if hasattr(wildcards, "layer"):
             again = "snakemake --cores all results/{model}/channels/{layer}/{{channel}}-{{channel}}.h5"
-            again = again.format(model=wildcards.model, layer=wildcards.layer)
+            again = again.format(model=shlex.quote(wildcards.model), layer=shlex.quote(wildcards.layer))
         told = _cached(self._told_pages, self.planned().photographs)
         return told.replace('"again": ""', f'"again": {json.dumps(again, ensure_ascii=False)}')
 

@@ -112,6 +112,7 @@ class Network:
     tag: str = ""
     weights: str = ""
     weights_sha256: str = ""
+    options: dict = field(default_factory=dict)
     data: dict = field(default_factory=dict)
     parameters: int = 0
     class_count: int = 0

@@ -6,6 +6,7 @@ changed is taken over from there; the others are made side by side, a process ea
 
 import hashlib
 import os
+import shlex
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -96,7 +97,7 @@ def _layer_inputs(sources: Sources, shard: AtlasShard, key: str, layer: str) -> 
         **{name: sources.there(name, key, layer) for name in OF_LAYERS},
         **{name: sources.own(name, key) for name in ONCE},
         examples_shown=shard.examples_shown,
-        again=sources.again.format(model=key, layer=layer, channel="{channel}"),
+        again=sources.again.format(model=shlex.quote(key), layer=shlex.quote(layer), channel="{channel}"),
         planned=sources.planned(key, layer),
     )
 

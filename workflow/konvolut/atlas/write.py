@@ -73,6 +73,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]
     origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
     origin["hash"] = network.weights_sha256[:HASH_DIGITS]
+    origin["options"] = "".join(f", {name}={value!r}" for name, value in network.options.items())  # of create_model
     again = origin | {"layer": facts.name, "command": inputs.again}
     _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
     for number, content in units.details(layer_units):

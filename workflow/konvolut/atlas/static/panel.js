@@ -184,10 +184,10 @@ const Panel = (() => {
   }
 
   function again(unit) {
-    const { timm, weights, layer: name, command } = layer.again;
+    const { timm, weights, options, layer: name, command } = layer.again;
     const pretrained = weights === "pretrained";
     const python = `${pretrained ? "" : `# weights: ${weights}\n`}import timm\n` +
-      `model = timm.create_model(${JSON.stringify(timm)}${pretrained ? ", pretrained=True" : ""}).eval()\nlayer = model.get_submodule(${JSON.stringify(name)})  # channel ${unit}`;
+      `model = timm.create_model(${JSON.stringify(timm)}${pretrained ? ", pretrained=True" : ""}${options}).eval()\nlayer = model.get_submodule(${JSON.stringify(name)})  # channel ${unit}`;
     const box = (text) => make("div", { class: "command" }, make("pre", { tabindex: 0 }, text), copyButton(() => text, "copy"));
     return section("Make it again", command && box(command.replaceAll("{channel}", unit)), box(python));
   }
