@@ -5,6 +5,7 @@ OUTPUTS: the gallery: a page per layer (with all its units), per model and per p
 
 
 include: "atlas_classes.smk"
+include: "atlas_images.smk"
 
 
 rule atlas_layer:
@@ -65,36 +66,6 @@ rule atlas_model:
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_model.py"
-
-
-rule atlas_images:
-    input:
-        plan=ancient("results/plan.tsv"),
-        photographs=sweep.photographs("atlas"),
-        layers=collect("results/{model}/layers.csv", model=sweep.model),
-        identity=collect("results/{model}/model.json", model=sweep.model),
-        examples=collect("results/{model}/examples.h5", model=sweep.model),
-        activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
-        saliency=sweep.shards("saliency", "results/{model}/saliency/{first}-{last}.h5"),
-        patches=sweep.shards("patches", "results/{model}/patches/{first}-{last}.h5"),
-        fooling=sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
-        inversion=sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
-        folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
-        classes="results/atlas/classes",
-    output:
-        directory("results/atlas/images"),
-    log:
-        "results/logs/atlas_images.log",
-    conda:
-        "../envs/konvolut.yaml"
-    resources:
-        mem_mb=per_attempt(1000),
-        runtime=per_attempt(30),
-    params:
-        shard=sweep.told_atlas,
-        code=code_digest("atlas.write"),
-    script:
-        "../../scripts/atlas_images.py"
 
 
 rule atlas:
