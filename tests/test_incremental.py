@@ -90,6 +90,16 @@ def test_more_channels_need_the_new_units_only(sweep):
     assert "5/5 done (3 of them before)" in log
 
 
+def test_one_more_photograph_to_dream_of_needs_its_own_dreams_though_their_file_keeps_its_name(sweep):
+    change(sweep, dreams={"images": ["coffee", "rocket"]})
+    assert needed(sweep) == {"dreams": len(LAYERS)}
+    run = snakemake(sweep, "--", "results/tiny/dreams/blocks.1.0/1-1.h5")
+    assert run.returncode == 0, run.stderr
+    log = (sweep / "results/logs/dreams/tiny/blocks.1.0/1-1.log").read_text()
+    assert "2/2 done (1 of them before)" in log
+    assert list((sweep / "results").glob("**/*.part")) == [], "second names go with the run"
+
+
 def test_another_parameter_of_a_recipe_needs_its_technique_only(sweep):
     change(sweep, dreams={"learning_rate": 0.5})
     assert needed(sweep) == {"dreams": len(LAYERS)}

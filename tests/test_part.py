@@ -173,6 +173,21 @@ def test_more_channels_take_the_finished_ones_from_the_neighbouring_file(census,
     assert (tmp_path / "a/0-7.h5").read_bytes() == (tmp_path / "b/0-7.h5").read_bytes()
 
 
+def test_more_channels_in_a_file_of_the_same_name_take_the_finished_ones_from_what_was_held(census, tmp_path, climbed):
+    output = tmp_path / "tiny/channels/blocks.1/0-5.h5"
+    channels.render(shard_of(0, 5), census, output)
+    part.tidy(tmp_path, [output])
+    part.hold(tmp_path)
+    part.hold(tmp_path)  # the next run after one that was killed
+    output.unlink()  # as Snakemake does
+    channels.render(shard_of(0, 3, 5), census, output)
+    assert climbed == [0, 5, 3]
+    channels.render(shard_of(0, 3, 5), census, tmp_path / "quiet/0-5.h5")
+    assert output.read_bytes() == (tmp_path / "quiet/0-5.h5").read_bytes()
+    part.tidy(tmp_path, [output])
+    assert [path.name for path in output.parent.iterdir()] == ["0-5.h5"]
+
+
 def test_variants_of_a_channel_stay_together(census, tmp_path, climbed):
     recipe = named("diversity", steps=2, keep_every=0, size_px=32, units_per_batch=4, retries=0)
     shard = shard_of(0, 1, 2, recipe=recipe)

@@ -93,6 +93,7 @@ class Sweep:
         try:
             atexit.register(_say_how_to_go_on)  # Snakemake tells nobody when it is interrupted twice
             self._lock = folder.begin(RESULTS, map(Path, inputs))
+            part.hold(RESULTS)
         except UserError as error:
             atexit.unregister(_say_how_to_go_on)
             print(f"konvolut: {error}", file=sys.stderr)
@@ -103,7 +104,7 @@ class Sweep:
         atexit.unregister(_say_how_to_go_on)
         if not is_finished:
             _say_how_to_go_on()
-        if PLAN.exists():
+        if self._lock is not None and PLAN.exists():  # the parts of a run beside this one are its own
             part.tidy(RESULTS, planned_files(plan.read_plan(PLAN)))
 
     def architecture_json(self, wildcards) -> str:

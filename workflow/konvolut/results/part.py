@@ -4,17 +4,19 @@ Each batch that a job has finished becomes a file in the folder `<output>.part`,
 the declared outputs of a job that died). These files are results like any other: they appear whole or not at all and
 carry the passport of the result to be. A killed job loses the batch that it was at, no more.
 Where a sweep is cut anew (more channels, more photographs, longer jobs) the same units lie in neighbouring files of
-other names: those are read too.
+other names: those are read too. Where a file keeps its name, Snakemake deletes it before its job starts: as long as a
+run is at work, every result has a second name that Snakemake does not know.
 
 A unit counts as finished where all that could change it is the same: the passport, and the bytes of its photograph.
 Batches of any other passport are stale and deleted.
 """
 
+import contextlib
 import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from konvolut.asked.recipes import FROM_NOISE
@@ -45,8 +47,8 @@ NAMED = {
 }
 IN_ROWS = "saliency"  # a row per photograph in arrays of all
 SUFFIX = ".part"
-# The finished result under a second name (no second copy), for the time until Snakemake has noted that it is finished:
-# it deletes an output of which it does not know that.
+# The finished result under a second name (no second copy): Snakemake deletes an output that is to be made anew, and one
+# of which it has not noted that it is finished.
 WHOLE = "whole.h5"
 SPAN = re.compile(r"(\d+)-(\d+)")
 # What differs between the passports of files with the same units, by key: sha256 of the photographs, and what of the
@@ -152,6 +154,21 @@ def neighbours(output: Path) -> list[Path]:
     span = _span(output)
     others = [path for path in Path(output).parent.glob("*.h5") if path != Path(output)]
     return sorted(path for path in others if span and _meets(span, _span(path)))
+
+
+def hold(results: Path) -> None:
+    """Give every finished result its second name, which outlives the first one until a run is at its end (see tidy)."""
+    for output in _outputs(results):
+        whole = folder_of(output) / WHOLE
+        whole.parent.mkdir(exist_ok=True)
+        with contextlib.suppress(OSError):  # it has one, or the file system has none: then its units are made again
+            os.link(output, whole)
+
+
+def _outputs(results: Path) -> Iterator[Path]:
+    for technique in (*OPTIMISED, *NAMED):
+        found = Path(results).glob(f"*/{technique}/**/*.h5")
+        yield from [path for path in found if path.parent.suffix != SUFFIX]
 
 
 def tidy(results: Path, planned: Iterable[Path]) -> None:
