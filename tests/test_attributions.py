@@ -1,6 +1,7 @@
 """Attribution methods against their definitions written out: other ReLUs, means of noise and paths, hidden squares."""
 
 import copy
+import math
 import re
 
 import numpy as np
@@ -40,41 +41,48 @@ def test_every_method_of_the_configuration_is_there():
 
 
 class OtherReLU(torch.autograd.Function):
-    """ReLU forwards; backwards only what is positive, and under `guided` only where the input was."""
+    """ReLU or ReLU6 forwards; backwards only what is positive, and under `guided` only where the input was.
+
+    Nothing comes back from above the ceiling.
+    """
 
     @staticmethod
-    def forward(context, x, guided):
+    def forward(context, x, guided, ceiling):
         context.save_for_backward(x)
-        context.guided = guided
-        return x.clamp(min=0)
+        context.guided, context.ceiling = guided, ceiling
+        return x.clamp(0, ceiling)
 
     @staticmethod
     def backward(context, grad):
         (x,) = context.saved_tensors
-        grad = grad.clamp(min=0)
-        return (grad * (x > 0) if context.guided else grad), None
+        grad = grad.clamp(min=0) * (x <= context.ceiling)
+        return (grad * (x > 0) if context.guided else grad), None, None
 
 
 class Replaced(nn.Module):
-    def __init__(self, guided):
+    def __init__(self, guided, ceiling):
         super().__init__()
-        self.guided = guided
+        self.guided, self.ceiling = guided, ceiling
 
     def forward(self, x):
-        return OtherReLU.apply(x, self.guided)
+        return OtherReLU.apply(x, self.guided, self.ceiling)
 
 
 def with_replaced_relus(module, guided):
     changed = copy.deepcopy(module)
     for parent in list(changed.modules()):
         for name, child in parent.named_children():
-            if isinstance(child, nn.ReLU):
-                setattr(parent, name, Replaced(guided))
+            if isinstance(child, nn.ReLU | nn.ReLU6):
+                setattr(parent, name, Replaced(guided, 6 if isinstance(child, nn.ReLU6) else math.inf))
     return changed
 
 
-# In the last two a shortcut also reads what goes into a ReLU.
-@pytest.mark.parametrize("timm_name", ["test_resnet", "vgg11", "resnet18", "legacy_xception", "nf_resnet26"])
+# In the two after ResNet a shortcut also reads what goes into a ReLU; the last two have ReLU6.
+RELU_MODELS = ["test_resnet", "vgg11", "resnet18", "legacy_xception", "nf_resnet26"]
+RELU_MODELS += ["tf_efficientnet_lite0", "mobilenetv2_100"]
+
+
+@pytest.mark.parametrize("timm_name", RELU_MODELS)
 @pytest.mark.parametrize(("method", "guided"), [("guided_backpropagation", True), ("deconvnet", False)])
 def test_other_relus_pass_back_what_the_papers_say(timm_name, method, guided):
     network = models.build(ModelSource("m", "m", timm_name, "random:0"))
@@ -197,6 +205,7 @@ def test_nothing_stays_on_the_model(question, network, method):
     assert not any(m._forward_hooks or m._backward_hooks or m._forward_pre_hooks for m in network.module.modules())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.module.parameters())
     assert any(getattr(part, "inplace", False) for part in network.module.modules())
+    assert not any(isinstance(part, attributions.Ceiling) for part in network.module.modules())
 
 
 @pytest.mark.parametrize("method", ["smoothgrad", "integrated_gradients", "occlusion"])
@@ -214,7 +223,7 @@ def test_a_map_does_not_depend_on_batch_mates(question, network, method):
     [
         ("test_efficientnet", "SiLU"),
         ("test_mambaout", "GELU"),
-        ("tf_efficientnet_lite0", "ReLU6"),
+        ("mobilenetv3_small_100", "Hardswish"),
         ("test_vit", "GELU"),
     ],
 )

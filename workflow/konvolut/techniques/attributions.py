@@ -177,6 +177,27 @@ def out_of_place(module: nn.Module) -> Iterator[None]:
             part.inplace = True
 
 
+class Ceiling(nn.Module):
+    """What ReLU6 does beside ReLU: nothing passes 6, forwards or backwards."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.clamp(max=6)
+
+
+@contextlib.contextmanager
+def relu6_apart(module: nn.Module) -> Iterator[None]:
+    """Within the block each ReLU6 is a ReLU, the only module whose gradient Captum changes, and a ceiling after it."""
+    found = [(parent, name, part) for parent in module.modules() for name, part in parent.named_children()]
+    changed = [(parent, name, part) for parent, name, part in found if isinstance(part, nn.ReLU6)]
+    try:
+        for parent, name, _ in changed:
+            setattr(parent, name, nn.Sequential(nn.ReLU(), Ceiling()))
+        yield
+    finally:
+        for parent, name, part in changed:
+            setattr(parent, name, part)
+
+
 @contextlib.contextmanager
 def own_inputs(module: nn.Module) -> Iterator[None]:
     """Within the block no ReLU shares its input with another reader, as a shortcut around it does.
@@ -198,7 +219,7 @@ def own_inputs(module: nn.Module) -> Iterator[None]:
 def _with_other_relus(kind: type, question: Question) -> Tensor:
     module = question.network.module
     inputs = question.inputs.detach().requires_grad_()
-    with out_of_place(module), own_inputs(module), warnings.catch_warnings():
+    with relu6_apart(module), out_of_place(module), own_inputs(module), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Captum says that it sets hooks
         return kind(module).attribute(inputs, question.targets)
 

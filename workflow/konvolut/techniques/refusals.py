@@ -13,18 +13,17 @@ from konvolut.network.census import activation_of
 from konvolut.network.models import Network
 
 OWN_RELUS = ("guided_backpropagation", "deconvnet")
-# Nonlinearities that only weigh channels or tokens: the two methods leave them as they are.
-GATES = {"relu", "sigmoid", "hardsigmoid", "softmax", "tanh"}
+# ReLUs, and nonlinearities that only weigh channels or tokens: the two methods leave those as they are.
+GATES = {"relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "tanh"}
 aten = torch.ops.aten
 RELUS = {aten.relu.default, aten.relu_.default, aten.threshold.default, aten.clamp_min.default, aten.clamp_min_.default}
+RELUS |= {aten.hardtanh.default, aten.hardtanh_.default}  # ReLU6
 OTHERS = {
     aten.gelu.default: "GELU",
     aten.silu.default: "SiLU",
     aten.silu_.default: "SiLU",
     aten.hardswish.default: "Hardswish",
     aten.hardswish_.default: "Hardswish",
-    aten.hardtanh.default: "ReLU6",
-    aten.hardtanh_.default: "ReLU6",
     aten.leaky_relu.default: "LeakyReLU",
     aten.leaky_relu_.default: "LeakyReLU",
     aten.elu.default: "ELU",
@@ -51,7 +50,7 @@ def last_map(census: pd.DataFrame) -> str:
 
 
 def _no_own_relus(network: Network) -> str:
-    """Both methods change the gradient of ReLU modules: every nonlinearity must be one, called once."""
+    """Both methods change the gradient of ReLU and ReLU6 modules: every nonlinearity must be one, called once."""
     needs = "it changes the gradient of ReLU modules, and "
     kinds = {type(part).__name__ for part in network.module.modules() if activation_of(part) not in {"", *GATES}}
     kinds = {name for name in kinds if "Norm" not in name}
@@ -86,7 +85,7 @@ def _one_pass(network: Network) -> tuple[Counter, Counter]:
 @contextmanager
 def _counted(module: nn.Module) -> Iterator[Counter]:
     calls: Counter = Counter()
-    relus = {name: part for name, part in module.named_modules() if isinstance(part, nn.ReLU)}
+    relus = {name: part for name, part in module.named_modules() if isinstance(part, nn.ReLU | nn.ReLU6)}
     handles = []
     try:
         for name, part in relus.items():
