@@ -72,19 +72,12 @@ def test_the_panel_shows_everything_that_is_known_of_a_unit(visit):
     for words in ("lite0 conv_stem:1", "Weak", "Steps of the ascent", "Photographs that excite it most", "Dreams"):
         assert words in text
     assert "snakemake results/again/1.h5" in text
-    assert 'timm.create_model("tf_efficientnet_lite0.in1k")' in text
+    assert "timm.create_model('tf_efficientnet_lite0.in1k')" in text
+    assert "layer = model.get_submodule('conv_stem')  # channel 1" in text
     page.click("text=Passport: Feature")
     assert "recipe.name" in page.inner_text("#panel .passport >> nth=0")
     assert page.locator("#panel .steps .cell").count() == 4
     assert page.locator("#panel .pair").count() == 2
-
-
-def test_the_snippet_builds_the_model_with_its_options(visit):
-    page = visit("lite0/conv_stem.html")
-    page.evaluate("Konvolut.received.columns.again.options = ', in_chans=1'")
-    page.click("#u1")
-    page.wait_for_selector("#panel .command")
-    assert 'timm.create_model("tf_efficientnet_lite0.in1k", in_chans=1).eval()' in page.inner_text("#panel")
 
 
 def test_the_box_lies_where_the_receptive_field_is_and_the_crop_shows_it(visit):

@@ -21,6 +21,7 @@ OWNERS = {
     "h5py": {"results.hdf5"},
     "hdf5plugin": {"results.hdf5"},
     "jinja2": {"atlas.pages"},
+    "minify": {"atlas.assets"},
     "captum": {"techniques.attributions"},
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.

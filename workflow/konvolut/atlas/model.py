@@ -132,6 +132,17 @@ class Network:
         """The name that timm.create_model understands."""
         return f"{self.timm_name}.{self.tag}" if self.tag and "." not in self.timm_name else self.timm_name
 
+    def snippet(self, layer: str) -> str:
+        """Python that builds the model and finds a layer; weights from elsewhere than timm are named beside it."""
+        pretrained = self.weights == "pretrained"
+        options = ({"pretrained": True} if pretrained else {}) | self.options
+        arguments = "".join(f", {name}={value!r}" for name, value in options.items())
+        beside = "" if pretrained else f"# weights: {' '.join(self.weights.split())}\n"
+        return (
+            f"{beside}import timm\nmodel = timm.create_model({self.timm_path!r}{arguments}).eval()\n"
+            f"layer = model.get_submodule({layer!r})"
+        )
+
 
 @dataclass(frozen=True)
 class LayerFacts:

@@ -7,6 +7,7 @@ import numpy as np
 
 from konvolut.asked import terms
 from konvolut.asked.plan import format_channels
+from konvolut.atlas import passports
 from konvolut.atlas.evidence import Index, Natural, of_unit, rounded, table_columns, table_row
 from konvolut.atlas.model import LayerFacts, Shown
 from konvolut.pictures import health
@@ -169,7 +170,11 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
                 "kind": f"details-{number}",
                 "photographs": [[photo.key, photo.name, photo.answer] for photo in index.photographs],
                 "places": list(index.places),
-                "passports": {series.prefix: series.passports for series in units.series if series.passports},
+                "passports": {
+                    series.prefix: [passports.rows(one) for one in series.passports]
+                    for series in units.series
+                    if series.passports
+                },
                 "units": content,
             },
         )

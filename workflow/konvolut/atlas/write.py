@@ -71,10 +71,9 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     if examples is not None:
         optimised.append(series.write_examples(inputs, folder, layer_units))
     optimised += [*tiles.write_feature_maps(inputs, folder), *tiles.write_kernels(inputs, folder)]
-    origin = {"model": network.key, "id": network.id, "timm": network.timm_path, "weights": network.weights}
+    origin = {"model": network.key, "id": network.id, "timm": network.timm_path}
     origin["hash"] = network.weights_sha256[:HASH_DIGITS]
-    origin["options"] = "".join(f", {name}={value!r}" for name, value in network.options.items())  # of create_model
-    again = origin | {"layer": facts.name, "command": inputs.again}
+    again = origin | {"layer": facts.name, "command": inputs.again, "python": network.snippet(facts.name)}
     _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
     for number, content in units.details(layer_units):
         _write_text(folder / f"details-{number}.js", pages.script(content))
@@ -138,7 +137,7 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
         summary | {"folder": Path(path).name} for path in inputs.models if (summary := _read_json(path)) is not None
     ]
     made = _emptied(folder / "assets")
-    for name, text in assets.squeezed().items():
+    for name, text in assets.minified().items():
         _write_text(made / name, text)
     _write_text(folder / ".nojekyll", "")  # GitHub Pages would hide folders that begin with _
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)

@@ -7,7 +7,6 @@
   const FROM_NOISE = ["channels", "neuron", "negative", "diversity", "maco"];
   const PICTURED = [...FROM_NOISE, "dreams", "maps", "kernels"];
   let known; // search.js
-  let evidence; // the sections of evidence.js
   let state; // { entries: [{ model, layer, unit }], t, p }
 
   function read() {
@@ -87,11 +86,11 @@
 
   function numbers({ facts, columns }) {
     if (!facts.natural) return nothing("photographs: not computed");
-    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, null, 230), evidence.numbers(facts), make("p", { class: "note" }, `over ${columns.over} photographs`));
+    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, null, 230), Evidence.numbers(facts), make("p", { class: "note" }, `over ${columns.over} photographs`));
   }
 
   function best({ facts, photographs }) {
-    const part = evidence.examples(facts, photographs);
+    const part = Evidence.examples(facts, photographs);
     part.querySelector("h3").remove();
     part.classList.add("boxes");
     return part;
@@ -157,17 +156,23 @@
     $("tools").hidden = false;
   }
 
+  function save() {
+    const text = JSON.stringify({ format: "konvolut-notes/1", notes: Notes.all() }, null, 1);
+    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: "konvolut-notes.json" });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
   // Stars and notes of this browser, with a file to keep or send.
   function notes() {
     const all = Object.entries(Notes.all());
     $("kept").hidden = !all.length;
     const items = all.map(([name, { star, note, page }]) => make("li", {}, star ? "★ " : "", make("a", { href: page, class: "path" }, name), note ? ` ${note}` : ""));
-    $("kept").replaceChildren(make("h2", {}, "Your stars and notes"), make("ul", { class: "notes" }, ...items), make("p", {}, make("button", { onclick: Notes.save }, "export as JSON")));
+    $("kept").replaceChildren(make("h2", {}, "Your stars and notes"), make("ul", { class: "notes" }, ...items), make("p", {}, make("button", { onclick: save }, "export as JSON")));
   }
 
-  Promise.all([Konvolut.load("search.js"), Konvolut.load("assets/evidence.js")]).then(([index, sections]) => {
+  Konvolut.load("search.js").then((index) => {
     known = index;
-    evidence = sections;
     if (known.models.length) form();
     addEventListener("popstate", () => { read(); draw(); });
     read();

@@ -1,6 +1,6 @@
 "use strict";
 /* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. Comes with the first panel. */
-(() => {
+const Evidence = (() => {
   const { make } = Konvolut;
   const { short } = Charts;
   const SMALLEST_CROP = 0.1; // of the shorter side, as on the plates of photographs
@@ -8,6 +8,7 @@
   const WHOLE = 0.8; // of the shorter side: such a crop shows nothing that the photograph does not
   const QUANTILES = ["low, 10 %", "middle, 50 %", "high, 90 %"];
 
+  const page = (key) => `${Konvolut.root}images/${encodeURIComponent(key)}.html`;
   const file = (key, size = "photo") => `${Konvolut.root}images/${size}/${encodeURIComponent(key)}.webp`;
   const percent = (share) => `${Math.round(share * 1000) / 10}%`;
 
@@ -20,7 +21,7 @@
   // The receptive field cut out, beside the whole photograph with its box.
   function shot(photographs, [number, value, ...box]) {
     const [key, name, answer] = photographs[number];
-    const link = { href: `${Konvolut.root}images/${encodeURIComponent(key)}.html`, title: answer ? `${name} (${answer})` : name };
+    const link = { href: page(key), title: answer ? `${name} (${answer})` : name };
     const image = make("img", { alt: `${name}, ${short(value)}` });
     const whole = make("a", { class: "whole", ...link }, image);
     const shown = make("div", {}, whole);
@@ -60,7 +61,7 @@
 
   function small(photographs, [number, value, ...box]) {
     const [key, name] = photographs[number];
-    const tile = make("a", { class: "cut", href: `${Konvolut.root}images/${encodeURIComponent(key)}.html`, title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
+    const tile = make("a", { class: "cut", href: page(key), title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
     const probe = make("img", { alt: "" });
     probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], true)));
     probe.src = file(key);
@@ -112,5 +113,5 @@
     return make("dl", { class: "numbers" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
 
-  ATLAS({ kind: "evidence", examples, numbers, alike, trust });
+  return { page, file, examples, numbers, alike, trust };
 })();

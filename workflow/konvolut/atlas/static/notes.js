@@ -1,7 +1,7 @@
 "use strict";
-/* Stars and notes: kept in this browser under the unit's citation, written to a file as JSON. */
+/* Stars and notes: kept in this browser under the unit's citation. */
 const Notes = (() => {
-  const { kept, make } = Konvolut;
+  const { kept } = Konvolut;
 
   // The permanent name of a unit: it holds for any atlas of the same weights.
   const citation = ({ timm, hash, layer }, unit) => `${timm}@${hash || "unknown"}/${layer}/${unit}`;
@@ -20,12 +20,5 @@ const Notes = (() => {
     return entry;
   }
 
-  function save() {
-    const text = JSON.stringify({ format: "konvolut-notes/1", notes: all() }, null, 1);
-    const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "application/json" })), download: "konvolut-notes.json" });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-
-  return { citation, page, all, change, save };
+  return { citation, page, all, change };
 })();

@@ -7,7 +7,6 @@ const Panel = (() => {
   let layer; // columns.js, its series with folder and slots
   let act; // what the buttons do: step(way), close(), full(), go(changes), pin()
   let asked = {}; // the state of the page: unit, b (before), x (boxes only)
-  let evidence; // the sections of evidence.js
 
   function begin(columns, actions) {
     layer = columns;
@@ -20,17 +19,15 @@ const Panel = (() => {
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
     panel.hidden = false;
     let data;
-    const sections = Konvolut.load(`${Konvolut.root}assets/evidence.js`);
     try {
       data = await Konvolut.details(layer.folder, unit);
     } catch {
       data = { units: {}, photographs: [], passports: {} };
     }
-    evidence = await sections;
     if (asked !== state || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), evidence.trust(facts, data.places), photographs(facts, data.photographs), evidence.alike(facts, data.places, layer.over),
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data.photographs), Evidence.alike(facts, data.places, layer.over),
       dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
   }
 
@@ -85,7 +82,7 @@ const Panel = (() => {
   // Before the ascent: the photograph of a dream; of a feature the same unit of the network as it was initialised.
   function before(unit, series) {
     const box = make("span", { class: "cell none", "--r": Konvolut.place(series, "large", 0).r }, "…");
-    if (series.technique === "dreams") box.replaceChildren(make("img", { src: photo(series.start), alt: `${series.title}, before the dream`, style: "position:static;width:100%" }));
+    if (series.technique === "dreams") box.replaceChildren(make("img", { src: Evidence.file(series.start), alt: `${series.title}, before the dream`, style: "position:static;width:100%" }));
     else twin(unit).then((found) => box.replaceWith(found || make("span", { class: "cell none" }, "no untrained twin in this atlas")), () => {});
     return box;
   }
@@ -133,7 +130,7 @@ const Panel = (() => {
 
   function statistics(facts, own) {
     if (!facts.natural) return make("p", { class: "note" }, "Photographs: not computed");
-    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), evidence.numbers(facts),
+    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), Evidence.numbers(facts),
     make("p", { class: "note" }, `of its maxima over ${layer.over} photograph${layer.over === 1 ? "" : "s"}`));
   }
 
@@ -162,13 +159,11 @@ const Panel = (() => {
   }
 
   function photographs(facts, known) {
-    const part = evidence.examples(facts, known);
+    const part = Evidence.examples(facts, known);
     if (facts.examples) part.firstChild.after(pressed("x", "boxes only", "x"));
     part.classList.toggle("boxes", asked.x);
     return part;
   }
-
-  const photo = (key) => `${Konvolut.root}images/photo/${encodeURIComponent(key)}.webp`;
 
   function dreams(unit, shown, facts) {
     const all = layer.series.filter((series) => series.technique === "dreams" && series.slot.has(unit));
@@ -177,37 +172,25 @@ const Panel = (() => {
       const dream = cell(series, "large", series.slot.get(unit), `Dream of ${series.title} by unit ${unit}`);
       const { activation } = facts.pictures[series.prefix] || { activation: [] };
       return make("figure", { class: "pair", "--r": Konvolut.place(series, "large", 0).r },
-        make("a", { href: `${Konvolut.root}images/${encodeURIComponent(series.start)}.html` }, make("img", { class: "photo", src: photo(series.start), alt: series.title, loading: "lazy" })),
+        make("a", { href: Evidence.page(series.start) }, make("img", { class: "photo", src: Evidence.file(series.start), alt: series.title, loading: "lazy" })),
         dream, make("figcaption", {}, `${series.title}, reaches ${short(activation[1])}`));
     });
     return section("Dreams", ...pairs);
   }
 
   function again(unit) {
-    const { timm, weights, options, layer: name, command } = layer.again;
-    const pretrained = weights === "pretrained";
-    const python = `${pretrained ? "" : `# weights: ${weights}\n`}import timm\n` +
-      `model = timm.create_model(${JSON.stringify(timm)}${pretrained ? ", pretrained=True" : ""}${options}).eval()\nlayer = model.get_submodule(${JSON.stringify(name)})  # channel ${unit}`;
+    const { python, command } = layer.again;
     const box = (text) => make("div", { class: "command" }, make("pre", { tabindex: 0 }, text), copyButton(() => text, "copy"));
-    return section("Make it again", command && box(command.replaceAll("{channel}", unit)), box(python));
+    return section("Make it again", command && box(command.replaceAll("{channel}", unit)), box(`${python}  # channel ${unit}`));
   }
 
   function passport(passports, facts) {
     const parts = layer.series.filter((series) => facts.pictures[series.prefix]).map((series) => {
-      const rows = flat(passports[series.prefix][facts.pictures[series.prefix].passport]);
+      const rows = passports[series.prefix][facts.pictures[series.prefix].passport];
       return make("details", {}, make("summary", {}, `Passport: ${title(series)}`), make("dl", { class: "passport" },
         ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])));
     });
     return parts.length ? section("", ...parts) : null;
-  }
-
-  function flat(value, name = "") {
-    if (value === null || typeof value !== "object") return [[name, String(value)]];
-    if (Array.isArray(value) && value.every((item) => item === null || typeof item !== "object")) {
-      const numbers = value.every(Number.isInteger) && value.length > 12;
-      return [[name, numbers ? `${value.length} values, ${value[0]} to ${value.at(-1)}` : value.join(", ")]];
-    }
-    return Object.entries(value).flatMap(([key, item]) => flat(item, name ? `${name}.${key}` : key));
   }
 
   return { begin, show, star };
