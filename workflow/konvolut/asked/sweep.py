@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut import folder, lease
-from konvolut.asked import plan, settings, shards, survey
+from konvolut.asked import plan, settings, shards, survey, targets
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
@@ -50,13 +50,16 @@ BY_MODEL = ("classes", "saliency", "patches", "fooling")
 def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
-    `check` also looks at the photographs' headers: for the process that the user started, not for each job.
+    `check` also looks at the photographs' headers and at named classes: for the process that the user started, not for
+    each job.
     """
     try:
         loaded = settings.load(config, Path())
         if check:
             folder.check_place(RESULTS)
             settings.check_images(loaded)
+            if targets.asked(loaded):
+                targets.check(loaded, targets.names_before_jobs(loaded.models, RESULTS))
     except UserError as error:
         print(f"konvolut: {error}", file=sys.stderr)
         sys.exit(1)
@@ -145,6 +148,10 @@ class Sweep:
         """Files whose change is a reason to compute again; none of a set that is too large to be watched."""
         few = len(self.settings.images) <= WATCHED_AT_MOST
         return [photograph.path for photograph in photographs] if few else []
+
+    def identities(self, wildcards) -> list[str]:
+        """The files that tell each model's classes, where the configuration names classes."""
+        return [f"{RESULTS}/{key}/model.json" for key in self.model] if targets.asked(self.settings) else []
 
     def weights(self, wildcards) -> list[str]:
         """The files that hold a model's weights: one or none."""

@@ -88,6 +88,13 @@ def known_models() -> list[str]:
     return sorted({*timm.list_models(), *timm.list_pretrained()})
 
 
+def class_names(source) -> list[str]:
+    """The names of a model's classes by its architecture and options alone, without memory for tensors if possible."""
+    with contextlib.suppress(Exception), torch.device("meta"):  # some constructors look at their numbers
+        return _class_names(_create(source))
+    return _class_names(_create(source))
+
+
 def choose_device(asked: str = "auto") -> torch.device:
     """The device to compute on; auto prefers CUDA, then MPS, then the CPU."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
