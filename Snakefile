@@ -15,7 +15,9 @@ from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt
 configfile: "config/config.yaml"
 
 
-sweep = load_or_exit(config, lambda: checkpoints.plan.get().output, check=workflow.is_main_process)
+sweep = load_or_exit(
+    config, lambda: checkpoints.plan.get().output, workflow.configfiles, check=workflow.is_main_process
+)
 
 
 wildcard_constraints:

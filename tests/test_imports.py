@@ -34,7 +34,7 @@ ROWS = [
     {"errors"},
     {"provenance", "results.evidence", "asked.censuses", "lease", "folder"},
     {"results.contents"},
-    {"asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
+    {"asked.configfiles", "asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.layout"},

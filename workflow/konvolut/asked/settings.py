@@ -10,9 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from konvolut.asked import amounts, kinds, recipes, sheets, terms
+from konvolut.asked import amounts, configfiles, kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.sections import (
@@ -137,11 +135,7 @@ def load_files(paths: Sequence[Path]) -> Settings:
     """The settings that configuration files mean, each laid over the ones before, as Snakemake does it."""
     merged: dict = {}
     for path in paths:
-        try:
-            laid = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            raise UserError(f"the configuration {path} cannot be read ({error.strerror})") from error
-        for key, value in laid.items():
+        for key, value in configfiles.read(path).items():
             both = isinstance(value, dict) and isinstance(merged.get(key), dict)
             merged[key] = {**merged[key], **value} if both else value
     return load(merged, Path())

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut import folder, lease
-from konvolut.asked import plan, settings, shards, survey, targets
+from konvolut.asked import configfiles, plan, settings, shards, survey, targets
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
@@ -47,13 +47,15 @@ BY_LAYER = (*FROM_NOISE, *plan.OF_CHANNELS, *plan.OF_LAYERS)
 BY_MODEL = ("classes", "saliency", "patches", "fooling")
 
 
-def load_or_exit(config: dict, planned: Callable, check: bool) -> "Sweep":
+def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
-    `check` also looks at the photographs' headers and at named classes: for the process that the user started, not for
-    each job.
+    `check` also looks at the `files` that Snakemake read `config` from, at the photographs' headers and at named
+    classes: for the process that the user started, not for each job.
     """
     try:
+        for path in files if check else ():
+            configfiles.read(Path(path))
         loaded = settings.load(config, Path())
         if check:
             folder.check_place(RESULTS)
