@@ -1,5 +1,6 @@
 """Large sets of photographs: believed by their headers, not watched one by one."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +34,30 @@ def test_a_small_set_is_decoded_and_what_is_cut_off_is_found(photographs):
     table = survey.survey(photographs, "skip")
     assert table["problem"].map(bool).tolist() == [False, True, False]
     assert table[["height", "width"]].values.tolist() == [[40, 60], [0, 0], [60, 40]]
+
+
+def test_a_small_set_is_decoded_before_the_first_job_and_what_is_whole_only_once(photographs, tmp_path, monkeypatch):
+    with pytest.raises(UserError, match=r"^image 'b': .*b\.png cannot be decoded, .*; images_on_error: skip leaves"):
+        survey.check_whole(photographs, tmp_path / "photographs.tsv")
+    survey.write_survey(survey.survey(photographs, "skip"), tmp_path / "photographs.tsv")
+    read, decoded = images.read, []
+    monkeypatch.setattr(images, "read", lambda path: decoded.append(Path(path).name) or read(path))
+    with pytest.raises(UserError, match="image 'b'"):
+        survey.check_whole(photographs, tmp_path / "photographs.tsv")
+    (tmp_path / "c.jpg").rename(tmp_path / "old.jpg")
+    (tmp_path / "old.jpg").rename(tmp_path / "c.jpg")  # its times of writing stay, and it might be another
+    survey.check_whole([photographs[0], photographs[2]], tmp_path / "photographs.tsv")
+    assert decoded == ["b.png", "c.jpg"]
+
+
+def test_nobody_waits_long_for_a_start(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "SECONDS", -1.0)
+    survey.check_whole(photographs, tmp_path / "photographs.tsv")
+
+
+def test_of_a_large_set_none_is_decoded_before_the_first_job(photographs, tmp_path, monkeypatch):
+    monkeypatch.setattr(survey, "DECODED_AT_MOST", 2)
+    survey.check_whole(photographs, tmp_path / "photographs.tsv")
 
 
 def test_a_large_set_is_believed_by_its_headers_sizes_as_seen_upright(photographs, monkeypatch):

@@ -231,7 +231,8 @@ def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     run = snakemake(tmp_path)
     assert run.returncode == 1
-    assert re.search(r"image 'cut <b>': .*cannot be decoded.*images_on_error: skip", run.stdout + run.stderr)
+    assert re.search(r"konvolut: image 'cut <b>': .*cannot be decoded.*images_on_error: skip", run.stderr)
+    assert not (tmp_path / "results").exists(), "before the first job"
     change(tmp_path, images_on_error="skip")
     assert snakemake(tmp_path).returncode == 0
     about = (tmp_path / "results/atlas/about.html").read_text()

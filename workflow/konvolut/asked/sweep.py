@@ -50,8 +50,8 @@ BY_MODEL = ("classes", "saliency", "patches", "fooling")
 def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
-    `check` also looks at the `files` that Snakemake read `config` from, at the photographs' headers and at named
-    classes: for the process that the user started, not for each job.
+    `check` also looks at the `files` that Snakemake read `config` from, at the photographs and at named classes: for
+    the process that the user started, not for each job.
     """
     try:
         for path in files if check else ():
@@ -60,6 +60,8 @@ def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], c
         if check:
             folder.check_place(RESULTS)
             settings.check_images(loaded)
+            if loaded.images_on_error == "fail":
+                survey.check_whole(loaded.images, RESULTS / "photographs.tsv")
             if targets.asked(loaded):
                 targets.check(loaded, targets.names_before_jobs(loaded.models, RESULTS))
     except UserError as error:
