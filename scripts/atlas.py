@@ -5,15 +5,15 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas"):
-    from konvolut.asked import shards, survey
+    from konvolut.asked import chosen, shards, survey
     from konvolut.atlas import model, write
 
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     inputs = model.FrontInputs(
         models=tuple(Path(page).parent for page in snakemake.input.models),
         photographs=shard.photographs,
         settings=shard.settings,
         classes=Path(snakemake.input.classes),
-        remarks=survey.problems(survey.read_survey(snakemake.input.photographs)),
+        remarks=survey.problems(survey.read_survey(snakemake.input.table)),
     )
     write.front_page(inputs, Path(snakemake.output.index).parent)

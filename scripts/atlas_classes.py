@@ -5,11 +5,11 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas classes"):
-    from konvolut.asked import shards
+    from konvolut.asked import chosen, shards
     from konvolut.atlas import classes, write
 
     found = snakemake.input
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     models = []
     for identity, census in zip(found.identity, found.layers, strict=True):
         home = Path(identity).parent

@@ -5,12 +5,12 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas images"):
-    from konvolut.asked import shards
+    from konvolut.asked import chosen, shards
     from konvolut.atlas import model, write
 
     OWN = ("activations", "saliency", "patches", "fooling")
     found = snakemake.input
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     models = []
     for identity, census, examples in zip(found.identity, found.layers, found.examples, strict=True):
         home = Path(identity).parent

@@ -3,11 +3,11 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake.wildcards.layer}"):
-    from konvolut.asked import recipes, shards
+    from konvolut.asked import chosen, recipes, shards
     from konvolut.atlas import model, write
 
     OPTIMISED = (*recipes.FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     inputs = model.LayerInputs(
         model_json=snakemake.input.identity,
         census_csv=snakemake.input.layers,
@@ -15,7 +15,7 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         photographs=shard.photographs,
         settings=shard.settings,
         **{name: tuple(snakemake.input[name]) for name in OPTIMISED},
-        activations=tuple(snakemake.input.activations),
+        activations=tuple(snakemake.params.activations),
         examples=snakemake.input.examples,
         kernels=next(iter(snakemake.input.kernels), None),
         alike=next(iter(snakemake.input.alike), None),

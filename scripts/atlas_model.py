@@ -5,10 +5,10 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model}"):
-    from konvolut.asked import shards
+    from konvolut.asked import chosen, shards
     from konvolut.atlas import model, write
 
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     inputs = model.ModelInputs(
         model_json=snakemake.input.identity,
         census_csv=snakemake.input.layers,

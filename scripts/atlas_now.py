@@ -5,11 +5,11 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas of what is there") as progress:
-    from konvolut.asked import plan, shards
+    from konvolut.asked import chosen, plan, shards
     from konvolut.atlas import running
 
     found = running.Sources(plan.read_plan(snakemake.input.plan), snakemake.params.patterns, snakemake.params.again)
-    shard = shards.from_json(shards.AtlasShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     sentence = running.build(found, shard, Path(snakemake.params.atlas), snakemake.threads)
     progress.say(sentence)
     Path(snakemake.output[0]).write_text(sentence + "\n", encoding="utf-8")

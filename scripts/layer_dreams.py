@@ -4,9 +4,9 @@ from konvolut import job
 
 what = f"layer_dreams {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.asked import precision, shards
+    from konvolut.asked import chosen, precision, shards
     from konvolut.techniques import layer_dreams
 
-    shard = shards.from_json(shards.LayerShard, snakemake.params.shard)
+    shard = chosen.from_json(shards.LayerShard, snakemake.params.shard, snakemake.input.table)
     shard = precision.settled(shard, snakemake.input.precision)
     layer_dreams.render(shard, snakemake.input.layers, snakemake.output[0], progress)

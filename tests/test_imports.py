@@ -52,7 +52,7 @@ ROWS = [
     {"asked.shards", "asked.survey", "asked.precision", "job"},
     {"asked.targets"},
     {"asked.plan"},
-    {"asked.outputs", "asked.report"},
+    {"asked.outputs", "asked.report", "asked.chosen"},
     {"results.progress", "results.checks"},
     {"__main__"},
     {"asked.sweep", "network.models"},

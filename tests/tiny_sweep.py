@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = ("chelsea", "coffee", "rocket")
 LAYERS = ["conv_stem", "blocks.1.0", "classifier"]
-MINUTES_PER_RUN = 5
+MINUTES_PER_RUN = 15  # ends what hangs, on a busy machine too
 
 CONFIG = {
     "models": "models.tsv",

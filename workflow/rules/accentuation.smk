@@ -7,6 +7,7 @@ OUTPUTS: each photograph changed for each channel, but kept near itself as an ea
 rule accentuation:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         precision=ancient(sweep.if_auto("accentuation", "results/{model}/precision.csv")),

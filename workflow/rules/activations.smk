@@ -7,6 +7,7 @@ OUTPUTS: maps and pooled statistics of every layer asked for, and the five likel
 rule activations:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("activations"),

@@ -10,23 +10,27 @@ include: "atlas_images.smk"
 
 rule atlas_layer:
     input:
+        unpack(
+            sweep.named_shards(
+                channels="results/{model}/channels/{layer}/{first}-{last}.h5",
+                neuron="results/{model}/neuron/{layer}/{first}-{last}.h5",
+                negative="results/{model}/negative/{layer}/{first}-{last}.h5",
+                diversity="results/{model}/diversity/{layer}/{first}-{last}.h5",
+                maco="results/{model}/maco/{layer}/{first}-{last}.h5",
+                dreams="results/{model}/dreams/{layer}/{first}-{last}.h5",
+                accentuation="results/{model}/accentuation/{layer}/{first}-{last}.h5",
+                layer_dreams="results/{model}/layer_dreams/{layer}/{first}-{last}.h5",
+                caricature="results/{model}/caricature/{layer}/{first}-{last}.h5",
+                kernels="results/{model}/kernels.h5",
+                alike="results/{model}/alike.h5",
+                trust="results/{model}/trust.h5",
+            )
+        ),
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         examples="results/{model}/examples.h5",
-        activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
-        channels=sweep.shards("channels", "results/{model}/channels/{layer}/{first}-{last}.h5"),
-        neuron=sweep.shards("neuron", "results/{model}/neuron/{layer}/{first}-{last}.h5"),
-        negative=sweep.shards("negative", "results/{model}/negative/{layer}/{first}-{last}.h5"),
-        diversity=sweep.shards("diversity", "results/{model}/diversity/{layer}/{first}-{last}.h5"),
-        maco=sweep.shards("maco", "results/{model}/maco/{layer}/{first}-{last}.h5"),
-        dreams=sweep.shards("dreams", "results/{model}/dreams/{layer}/{first}-{last}.h5"),
-        accentuation=sweep.shards("accentuation", "results/{model}/accentuation/{layer}/{first}-{last}.h5"),
-        layer_dreams=sweep.shards("layer_dreams", "results/{model}/layer_dreams/{layer}/{first}-{last}.h5"),
-        caricature=sweep.shards("caricature", "results/{model}/caricature/{layer}/{first}-{last}.h5"),
-        kernels=sweep.shards("kernels", "results/{model}/kernels.h5"),
-        alike=sweep.shards("alike", "results/{model}/alike.h5"),
-        trust=sweep.shards("trust", "results/{model}/trust.h5"),
     output:
         html="results/atlas/{model}/{layer}.html",
         folder=directory("results/atlas/{model}/{layer}"),
@@ -39,6 +43,8 @@ rule atlas_layer:
         runtime=per_attempt(30),
     params:
         shard=sweep.told_atlas,
+        # The examples are newer than these, which would be hundreds of inputs of each of thousands of pages.
+        activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_layer.py"
@@ -47,6 +53,7 @@ rule atlas_layer:
 rule atlas_model:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
@@ -71,7 +78,7 @@ rule atlas_model:
 rule atlas:
     input:
         plan="results/plan.tsv",
-        photographs="results/photographs.tsv",
+        table="results/photographs.tsv",
         models=collect("results/atlas/{model}/index.html", model=sweep.model),
         images="results/atlas/images",
         classes="results/atlas/classes",

@@ -7,6 +7,7 @@ OUTPUTS: a page per class, and the list of them
 rule atlas_classes:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers=collect("results/{model}/layers.csv", model=sweep.model),
         identity=collect("results/{model}/model.json", model=sweep.model),
         classes=sweep.shards("classes", "results/{model}/classes/{first}-{last}.h5"),

@@ -7,6 +7,7 @@ OUTPUTS: a page per photograph, and the list of them
 rule atlas_images:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         photographs=sweep.photographs("atlas"),
         layers=collect("results/{model}/layers.csv", model=sweep.model),
         identity=collect("results/{model}/model.json", model=sweep.model),

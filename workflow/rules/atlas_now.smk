@@ -7,6 +7,7 @@ OUTPUTS: results/atlas-now/, the gallery of what is there, and one sentence on h
 rule atlas_now:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
     output:
         "results/progress.txt",
     log:

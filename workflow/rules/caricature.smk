@@ -7,6 +7,7 @@ OUTPUTS: from noise, pictures that have more of what a layer sees in each photog
 rule caricature:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         precision=ancient(sweep.if_auto("caricature", "results/{model}/precision.csv")),

@@ -7,6 +7,7 @@ OUTPUTS: each photograph dreamed on for each channel, at its own aspect, with in
 rule dreams:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         precision=ancient(sweep.if_auto("dreams", "results/{model}/precision.csv")),

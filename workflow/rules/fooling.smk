@@ -7,6 +7,7 @@ OUTPUTS: each photograph changed until the model takes it for another class, and
 rule fooling:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         identity="results/{model}/model.json",
         photographs=sweep.photographs("fooling"),
     output:

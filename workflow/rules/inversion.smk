@@ -7,6 +7,7 @@ OUTPUTS: pictures with the features of each photograph in a layer: what the laye
 rule inversion:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("inversion"),

@@ -7,6 +7,7 @@ OUTPUTS: each photograph dreamed on for all channels of a layer at once, at its 
 rule layer_dreams:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         precision=ancient(sweep.if_auto("layer_dreams", "results/{model}/precision.csv")),

@@ -7,6 +7,7 @@ OUTPUTS: the squares of each photograph whose hiding lowers its likeliest class 
 rule patches:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("patches"),

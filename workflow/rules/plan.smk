@@ -1,7 +1,7 @@
 """
 INPUTS:  the census of every model, the photographs, the speed of this device; where classes are named, who has which
 OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or photographs, what it costs and may take
-         photographs.tsv  one row per photograph: its size, or why it cannot be read
+         photographs.tsv  one row per photograph: its size, or why it cannot be read, and what the sheet says
          report.tsv       what the sweep takes, per technique and model; needs neither weights nor pictures
 """
 

@@ -6,6 +6,7 @@ OUTPUTS: the strength of each wave and the covariance of the colours of photogra
 
 rule priors:
     input:
+        table=ancient("results/photographs.tsv"),
         photographs=sweep.photographs("priors"),
     output:
         "results/priors.h5",

@@ -7,6 +7,7 @@ OUTPUTS: attribution maps of the predicted and the given classes: where on a pho
 rule saliency:
     input:
         plan=ancient("results/plan.tsv"),
+        table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
         photographs=sweep.photographs("saliency"),

@@ -225,9 +225,14 @@ def told(shard) -> dict:
     return {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
 
 
-def to_json(shard) -> str:
-    """A shard as canonical JSON: sorted keys, so that equal shards are equal texts."""
-    return json.dumps(_plain(dataclasses.asdict(shard)), sort_keys=True, ensure_ascii=False)
+def to_json(shard, **others) -> str:
+    """A shard as canonical JSON; `others` take the place of its own fields."""
+    return in_json(plain(shard) | others)
+
+
+def in_json(told: dict) -> str:
+    """What plain made, with sorted keys, so that equal shards are equal texts."""
+    return json.dumps(told, sort_keys=True, ensure_ascii=False)
 
 
 def from_json(kind: type, text: str):
@@ -235,11 +240,14 @@ def from_json(kind: type, text: str):
     return _build(kind, json.loads(text))
 
 
-def _plain(value):
+def plain(value):
+    """A value as JSON can hold it; a dataclass becomes a dictionary."""
+    if dataclasses.is_dataclass(value):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if key not in NOT_IN_JSON}
+        return {key: plain(item) for key, item in value.items() if key not in NOT_IN_JSON}
     if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return str(value) if isinstance(value, Path) else value
 
 

@@ -17,7 +17,7 @@ from konvolut.asked.settings import Photograph
 from konvolut.errors import UserError
 from konvolut.pictures import images
 
-COLUMNS = ["key", "id", "width", "height", "problem"]
+COLUMNS = ["key", "id", "width", "height", "problem", "path", "source", "label", "group", "credit"]
 # Larger sets are believed by their headers; a thousand photographs decode in some 20 s.
 DECODED_AT_MOST = 1000
 SECONDS = 20.0  # nobody waits longer for a start; what is left the plan finds
@@ -61,7 +61,7 @@ def _changed(path: Path) -> float:
 
 
 def survey(photographs: Sequence[Photograph], on_error: str) -> pd.DataFrame:
-    """One row per photograph: size in pixels as seen upright, and what is wrong with it ("" if nothing).
+    """One row per photograph: size in px as seen upright, what is wrong with it ("" if nothing), and all of Photograph.
 
     Raises UserError for the first one that cannot be read unless `on_error` is "skip".
     """
@@ -78,7 +78,8 @@ def survey(photographs: Sequence[Photograph], on_error: str) -> pd.DataFrame:
             if on_error != "skip":
                 raise UserError(f"{sentence}; {LEAVE_OUT}") from error
             problem = sentence.replace(str(photograph.path), "its file")  # the atlas is public, folders are not
-        rows.append((photograph.key, photograph.id, width, height, problem))
+        about = (photograph.path, photograph.source, photograph.label, photograph.group, photograph.credit)
+        rows.append((photograph.key, photograph.id, width, height, problem, *about))
     table = pd.DataFrame(rows, columns=COLUMNS)
     if len(table) and (table["problem"] != "").all():
         raise UserError(f"none of the {len(table)} photographs can be read; the first: {table['problem'][0]}")
@@ -92,7 +93,7 @@ def write_survey(table: pd.DataFrame, path: Path) -> None:
 
 def read_survey(path: Path) -> pd.DataFrame:
     """What write_survey wrote."""
-    text = dict.fromkeys(("key", "id", "problem"), str)
+    text = dict.fromkeys(set(COLUMNS) - {"width", "height"}, str)
     return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut import folder, lease
-from konvolut.asked import configfiles, plan, settings, shards, survey, targets
+from konvolut.asked import chosen, configfiles, plan, settings, shards, survey, targets
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
@@ -40,6 +40,8 @@ SHARDS = {
     "inversion": shards.InversionShard,
 }
 
+# What one shard is told beside what all of its technique and model are.
+OF_ONE = {"photographs", "maps", "layer", "channels", "layers", "why"}
 
 BESIDE_ANOTHER_RUN = "atlas_now"
 # Techniques with a file for some shards of each layer, and those with one for all layers.
@@ -82,7 +84,9 @@ class Sweep:
     """
 
     def __init__(self, wanted: settings.Settings, planned: Callable) -> None:
-        self.settings, self.planned = wanted, planned
+        self.settings = wanted
+        self.planned = functools.cache(planned)  # Snakemake takes its time to say it; what is planned stays so
+        self._told_all: dict[tuple[str, str], dict] = {}
         self.model = {model.key: model for model in wanted.models}
         self.settings_json = shards.to_json(wanted)
         self.gpus, self.cpus = len(lease.devices()), os.cpu_count() or 1
@@ -136,13 +140,21 @@ class Sweep:
 
         return paths
 
+    def named_shards(self, **patterns: str) -> Callable[[Mapping], dict[str, list[str]]]:
+        """An input function for unpack: for each technique named its pattern filled as `shards` does it.
+
+        Snakemake takes as long to call an input function as to make ten paths, and does so for thousands of pages.
+        """
+        filled = {technique: self.shards(technique, pattern) for technique, pattern in patterns.items()}
+        return lambda wildcards: {technique: paths(wildcards) for technique, paths in filled.items()}
+
     def shards_of_all(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
         """An input function: `pattern` filled with each shard of `technique` of all models."""
         return lambda wildcards: [pattern.format(**row) for row in self._rows(technique).to_dict("records")]
 
     def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
         """An input function: the files of the photographs that a shard of `technique` reads."""
-        return lambda wildcards: self._watched(self._photographs(technique, wildcards))
+        return lambda wildcards: self._watched(self._photographs(technique, wildcards).photographs)
 
     def all_photographs(self) -> list[str]:
         """The files of all photographs."""
@@ -172,9 +184,8 @@ class Sweep:
         return told.replace('"again": ""', f'"again": {json.dumps(again, ensure_ascii=False)}')
 
     def _told_pages(self, path: Path) -> str:
-        return shards.to_json(
-            shards.AtlasShard(self._readable(path), self.settings.atlas, self.settings.examples.top, "")
-        )
+        shard = shards.AtlasShard((), self.settings.atlas, self.settings.examples.top, "")
+        return shards.to_json(shard, photographs=self._readable(path).told())
 
     def if_maco(self, technique: str, path: str) -> list[str]:
         """The path where a technique's recipe needs priors."""
@@ -190,9 +201,9 @@ class Sweep:
 
     def told_priors(self, wildcards) -> str:
         """A parameter function: the photographs to measure and the side of the pictures, as JSON."""
-        photographs = tuple(self._photographs("priors", wildcards))
         asked = [getattr(self.settings, name).recipe for name in FROM_NOISE if self.if_maco(name, "needed")]
-        return shards.to_json(shards.PriorsShard(photographs, max(recipe.size_px for recipe in asked)))
+        shard = shards.PriorsShard((), max(recipe.size_px for recipe in asked))
+        return shards.to_json(shard, photographs=self._photographs("priors", wildcards).told())
 
     def told(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: the shard as JSON."""
@@ -213,43 +224,59 @@ class Sweep:
         return rows.get((technique, *names)) or rows[technique]
 
     def _told(self, technique: str, wildcards) -> str:
-        section, kind = getattr(self.settings, technique), SHARDS[technique]
-        facts = {"model": self.model[wildcards.model], "device": self.settings.device, "seed": self.settings.seed}
-        facts["technique"] = technique
-        names = set(kind.__dataclass_fields__) - {"why"}
-        if "photographs" in names:
-            facts["photographs"] = tuple(self._photographs(technique, wildcards))
-        if technique == "trust":
-            facts["models"] = self.settings.models
+        key = (technique, wildcards.model)
+        if key not in self._told_all:
+            self._told_all[key] = self._of_all(*key)
+        return shards.in_json(self._told_all[key] | self._of_one(technique, wildcards))
+
+    def _of_all(self, technique: str, model: str) -> dict:
+        """What all shards of a technique and model are told, as JSON has it."""
+        section, names = getattr(self.settings, technique), set(SHARDS[technique].__dataclass_fields__) - OF_ONE
+        facts = {"model": self.model[model], "device": self.settings.device, "seed": self.settings.seed}
+        facts |= {"technique": technique, "models": self.settings.models}
         if technique == "activations":
-            facts |= self._asked_of_activations(facts["photographs"])
+            facts |= {"keep": self.settings.examples.keep, "on_error": self.settings.images_on_error}
+        return {name: shards.plain(facts.get(name, getattr(section, name, None))) for name in names}
+
+    def _of_one(self, technique: str, wildcards) -> dict:
+        """What one shard is told beside that."""
+        section, names = getattr(self.settings, technique), SHARDS[technique].__dataclass_fields__
+        told: dict = {}
+        if "photographs" in names:
+            photographs = self._photographs(technique, wildcards)
+            told["photographs"] = photographs.told()
+        if technique == "activations":
+            told["maps"] = self._with_maps(photographs.photographs)
         if "layer" in names:
-            facts["layer"] = wildcards.layer
+            told["layer"] = wildcards.layer
         if "channels" in names:
-            facts["channels"] = self._channels(technique, wildcards)
+            told["channels"] = self._channels(technique, wildcards)
         if "targets" in names and "photographs" not in names:  # its shards are classes
-            facts["targets"] = section.targets[int(wildcards.first) : int(wildcards.last) + 1]
+            told["targets"] = section.targets[int(wildcards.first) : int(wildcards.last) + 1]
         if "layers" in names:  # those of the plan, not the globs
-            rows = self._rows("kernels" if technique == "kernels" else "atlas")
-            facts["layers"] = tuple(rows.query("model == @wildcards.model")["layer"])
-        return shards.to_json(kind(**{name: facts.get(name, getattr(section, name, None)) for name in names}))
+            known = _cached(_by_wildcards, self.planned().plan)
+            of_layers = "kernels" if technique == "kernels" else "atlas"
+            told["layers"] = [row["layer"] for row in known.get((of_layers, wildcards.model), ())]
+        return told
 
-    def _asked_of_activations(self, photographs: tuple) -> dict:
-        """What other sections want of activations; maps are also kept of the photographs whose maps are shown."""
+    def _with_maps(self, photographs: tuple) -> list[str]:
+        """Ids of those whose maps are kept: asked for, or shown in the atlas."""
         asked = {*self.settings.activations.maps, *self.settings.atlas.feature_maps}
-        maps = tuple(photograph.id for photograph in photographs if photograph.id in asked)
-        return {"maps": maps, "keep": self.settings.examples.keep, "on_error": self.settings.images_on_error}
+        return [photograph.id for photograph in photographs if photograph.id in asked]
 
-    def _photographs(self, technique: str, wildcards) -> list:
+    def _photographs(self, technique: str, wildcards) -> chosen.Photographs:
         images = _cached(self._readable, self.planned().photographs)
         if technique in plan.ON_CHOSEN_IMAGES:
-            images = [image for image in images if image.id in getattr(self.settings, technique).images]
+            images = images.only(getattr(self.settings, technique).images)
         if hasattr(wildcards, "first") and technique not in plan.OF_CHANNELS:  # whose shards are channels
-            return list(images[int(wildcards.first) : int(wildcards.last) + 1])
-        return list(images)
+            return images.between(int(wildcards.first), int(wildcards.last))
+        return images
 
-    def _readable(self, path: Path) -> tuple:
-        return survey.readable(self.settings.images, survey.read_survey(path))
+    def _readable(self, path: Path) -> chosen.Photographs:
+        table = survey.read_survey(path)
+        row_of = {key: row for row, key in enumerate(table["key"])}
+        images = survey.readable(self.settings.images, table)
+        return chosen.Photographs(images, [row_of[photograph.key] for photograph in images])
 
     def _rows(self, technique: str) -> pd.DataFrame:
         rows = _cached(plan.read_plan, self.planned().plan)
