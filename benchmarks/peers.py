@@ -83,7 +83,7 @@ def cpu_seconds(call: Callable[[], object]) -> float:
 def painters(subject: Subject) -> dict[str, tuple[Callable[[int], object], int]]:
     """Each contender as a function of the number of steps, and how many units it paints at once."""
     recipe = named("lucid", retries=0, keep_every=0)
-    units = list(range(recipe.units_per_batch))
+    units = list(range(recipe.at_once))
 
     def ours(precision: str, steps: int) -> None:
         contenders.konvolut(subject, units, dataclasses.replace(recipe, steps=steps, precision=precision), PX)

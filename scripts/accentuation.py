@@ -8,5 +8,5 @@ with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.g
     from konvolut.techniques import accentuation
 
     shard = chosen.from_json(shards.AccentuationShard, snakemake.params.shard, snakemake.input.table)
-    shard = precision.settled(shard, snakemake.input.precision)
+    shard = precision.settled(shard, snakemake.input.precision, snakemake.input.layers)
     accentuation.render(shard, snakemake.input.layers, snakemake.output[0], progress)

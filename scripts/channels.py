@@ -8,6 +8,6 @@ with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.g
     from konvolut.techniques import channels
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)
-    shard = precision.settled(shard, snakemake.input.precision)
+    shard = precision.settled(shard, snakemake.input.precision, snakemake.input.layers)
     priors = next(iter(snakemake.input.priors), None)
     channels.render(shard, snakemake.input.layers, snakemake.output[0], progress, priors)

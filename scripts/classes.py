@@ -8,5 +8,5 @@ with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.g
     from konvolut.techniques import classes
 
     shard = shards.from_json(shards.ClassesShard, snakemake.params.shard)
-    shard = precision.settled(shard, snakemake.input.precision)
+    shard = precision.settled(shard, snakemake.input.precision, snakemake.input.layers)
     classes.render(shard, snakemake.input.layers, snakemake.output[0], progress)

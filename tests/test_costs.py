@@ -1,6 +1,7 @@
 """What work costs: passes by counting, FLOPs by the census, cuts that hold, and a report that adds up."""
 
 import dataclasses
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -59,12 +60,17 @@ def test_memory_grows_with_what_a_step_shows_the_model_and_with_its_weights():
         return cuts.asked_of_scheduler(loads.of_channel(whole, "channels", one), 1, SPEED)["mem_mb"]
 
     cells_mb = 8 * 10.0 * 4  # of a batch of 8 at the model's own size: 10 million numbers each
-    usual = asked(named("lucid", transforms=()))
-    assert asked(named("lucid", size_px=448)) - usual == pytest.approx(3 * cells_mb, abs=110)
-    assert asked(named("lucid", variants=16)) - usual == pytest.approx(cells_mb, abs=210)
+    lucid = functools.partial(named, "lucid", transforms=(), units_per_batch=8)
+    usual = asked(lucid())
+    assert asked(lucid(size_px=448)) - usual == pytest.approx(3 * cells_mb, abs=110)
+    assert asked(lucid(variants=16)) - usual == pytest.approx(cells_mb, abs=210)
     assert asked(named("maco", crops=32, size_px=224)) - usual == pytest.approx(32 * 10.0 * 4 - cells_mb, abs=110)
     heavy = dataclasses.replace(SEES_ALL, weights_mb=500.0)
-    assert asked(named("lucid", transforms=()), heavy) - usual == pytest.approx(4 * 500, abs=110)
+    assert asked(lucid(), heavy) - usual == pytest.approx(4 * 500, abs=110)
+    measured = asked(lucid(units_per_batch="auto"))
+    assert measured - usual == pytest.approx((loads.MOST_AT_ONCE - 8) * 10.0 * 4, abs=110)
+    wide = dataclasses.replace(SEES_ALL, mcells=1000.0)
+    assert asked(lucid(units_per_batch="auto"), wide) == asked(lucid(units_per_batch=1), wide)
 
 
 def test_layers_that_see_little_cost_less():

@@ -1,6 +1,7 @@
 """
 INPUTS:  the census of a model
-OUTPUTS: how fast the model is on this device in float32 and in bfloat16, and which of them its pictures are made in
+OUTPUTS: how fast the model is on this device in float32 and in bfloat16 and in batches of several sizes, and which
+         of them its pictures are made in
 """
 
 

@@ -78,6 +78,13 @@ def whole(low: int, high: int | None = None) -> Kind:
     return Kind(words, {"type": "integer", **bounds}, read)
 
 
+def whole_or(word: str, low: int) -> Kind:
+    """A word, or whole numbers from `low` on."""
+    number = whole(low)
+    schema = {"anyOf": [{"const": word}, number.schema]}
+    return Kind(f"{word} or {number.words}", schema, lambda value: word if value == word else number.read(value))
+
+
 def number_above(low: float, *, allow_equal: bool) -> Kind:
     """Finite numbers above `low`, or from `low` on."""
 

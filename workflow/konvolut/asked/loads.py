@@ -15,8 +15,8 @@ from konvolut.asked.costs import (
     saliency_passes,
     view_of,
 )
-from konvolut.asked.cuts import MB, Load
-from konvolut.asked.recipes import FROM_NOISE, Recipe
+from konvolut.asked.cuts import BYTES_PER_CELL, MB, Load
+from konvolut.asked.recipes import AUTO, FROM_NOISE, Recipe
 from konvolut.asked.settings import Settings
 from konvolut.asked.sides import side_of
 
@@ -24,6 +24,21 @@ COLOURS = 3
 IN_COLOURS = {"gradient", "guided_backpropagation", "deconvnet"}  # methods whose maps have a plane per colour
 FLOAT_BYTES, HALF_BYTES = 4, 2
 PHOTOGRAPHS_PER_BATCH = 4  # as network.photographs has it on a CPU
+# Of batches whose size is measured: what their cells may take on a CPU, and pictures beyond which none gains.
+BATCH_MB, MOST_AT_ONCE = 2000, 32
+
+
+def most_at_once(one: Pass, view: float) -> int:
+    """Pictures in a batch on a CPU where the rule precision chooses: their cells fit into BATCH_MB."""
+    held = int(BATCH_MB * MB / (view * one.mcells * MB * BYTES_PER_CELL))
+    return min(max(held, 1), MOST_AT_ONCE)
+
+
+def shown(recipe: Recipe, one: Pass, longest_side_px: int | None = None) -> float:
+    """How many of the model's own inputs a picture is in a step: one from noise, or of a photograph's longest side."""
+    if longest_side_px is None:
+        return view_of(recipe, side_of(recipe, one.receptive_field_px), one)
+    return view_of(recipe, longest_side_px, one, ASPECT)
 
 
 def of_channel(settings: Settings, section: str, one: Pass) -> Load:
@@ -34,12 +49,13 @@ def of_channel(settings: Settings, section: str, one: Pass) -> Load:
     if section in FROM_NOISE:
         side = side_of(recipe, one.receptive_field_px)
         size = COLOURS * side**2 * pictures * recipe.variants
-        batch = max(recipe.units_per_batch, recipe.variants)
-        return Load(one, channel_passes(recipe, one), size, batch, view=view_of(recipe, side, one))
+        view = shown(recipe, one)
+        batch = max(_at_once(recipe, one, view), recipe.variants)
+        return Load(one, channel_passes(recipe, one), size, batch, view=view)
     count, side = len(options.images), options.longest_side_px
     size = COLOURS * ASPECT * side**2 * pictures * count
-    view = view_of(recipe, side, one, ASPECT)
-    return Load(one, count * dream_passes(recipe, side, one), size, recipe.units_per_batch, view=view)
+    view = shown(recipe, one, side)
+    return Load(one, count * dream_passes(recipe, side, one), size, _at_once(recipe, one, view), view=view)
 
 
 def of_photograph(settings: Settings, technique: str, costs: Mapping[str, Pass]) -> Load:
@@ -66,8 +82,7 @@ def of_layer(settings: Settings, technique: str, one: Pass) -> Load:
         return Load(one, options.steps, 2 * COLOURS * one.input_px**2)
     side = options.longest_side_px
     size = COLOURS * ASPECT * side**2 * _kept(options.recipe)
-    view = view_of(options.recipe, side, one, ASPECT)
-    return Load(one, dream_passes(options.recipe, side, one), size, view=view)
+    return Load(one, dream_passes(options.recipe, side, one), size, view=shown(options.recipe, one, side))
 
 
 def of_class(settings: Settings, costs: Mapping[str, Pass]) -> Load:
@@ -76,6 +91,11 @@ def of_class(settings: Settings, costs: Mapping[str, Pass]) -> Load:
     count, recipe = len(options.regularisation), options.recipe
     size = count * COLOURS * recipe.size_px**2 * _kept(recipe)
     return Load(whole, count * channel_passes(recipe, whole), size, view=view_of(recipe, recipe.size_px, whole))
+
+
+def _at_once(recipe: Recipe, one: Pass, view: float) -> int:
+    """Pictures in a batch at most."""
+    return most_at_once(one, view) if recipe.units_per_batch == AUTO else recipe.at_once
 
 
 def _kept(recipe: Recipe) -> int:

@@ -21,6 +21,9 @@ import dataclasses
 from konvolut.asked.terms import Objective
 from konvolut.errors import UserError, nearest
 
+# What the rule precision measures on the device at hand; and pictures in a batch where nothing was measured: a CPU
+# gains less than a tenth beyond.
+AUTO, AT_ONCE = "auto", 8
 # Pictures of channels from noise: the rule channels, and the same rule with other objectives, off by default.
 FROM_NOISE = ("channels", "neuron", "negative", "diversity", "maco")
 
@@ -41,8 +44,9 @@ class Recipe:
     `step_size` steps between two falls of the rate by `gamma` (schedule stairs); `l1` and `l2` the weights of the sums
     of |x| and x² of the normalised input, taken off the objective; `clip` keeps pixels between black and white;
     `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only);
-    `precision` in which the model runs: the faster one on the device at hand, by the rule precision, where it is auto;
-    small pictures of layers that see little are made in float32 (see fitting in techniques/channels.py).
+    `units_per_batch` pictures that are made beside one another, which does not change them, and `precision` in which
+    the model runs: what is fastest on the device at hand, by the rule precision, where they are auto; small pictures of
+    layers that see little are made in float32 (see fitting in techniques/channels.py).
     Values, pictures, objectives and scores are float32 in any case.
     """
 
@@ -73,8 +77,8 @@ class Recipe:
     crops: int = 0
     noise: float = 0.0
     variants: int = 1
-    units_per_batch: int = 8
-    precision: str = "auto"  # float32 | bfloat16 | auto
+    units_per_batch: int | str = AUTO
+    precision: str = AUTO  # float32 | bfloat16 | auto
     retries: int = 3
 
     def __post_init__(self) -> None:
@@ -82,6 +86,15 @@ class Recipe:
             raise UserError(f"recipe {self.name!r}: coarse_steps needs parameterisation fourier")
         if self.octaves > 1 and self.parameterisation != "pixels":
             raise UserError(f"recipe {self.name!r}: octaves needs parameterisation pixels")
+
+    @property
+    def at_once(self) -> int:
+        """Pictures in a batch."""
+        return AT_ONCE if self.units_per_batch == AUTO else int(self.units_per_batch)
+
+    def told(self) -> dict:
+        """What a passport says: everything that could change a picture, and so not how many were made at once."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if name != "units_per_batch"}
 
 
 OCTAVES = {
@@ -132,7 +145,6 @@ BUILT_IN = {
             size_px=512,
             crops=32,
             noise=0.08,
-            units_per_batch=1,
         ),
         Recipe(
             "diversity",

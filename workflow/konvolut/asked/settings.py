@@ -73,9 +73,9 @@ RECIPE_KINDS = {
     "keep_every": kinds.whole(0),
     "size_px": kinds.whole(16, LARGEST_SIDE_PX),
     "learning_rate": kinds.number_above(0, allow_equal=False),
-    "units_per_batch": kinds.whole(1),
+    "units_per_batch": kinds.whole_or(recipes.AUTO, 1),
     "variants": kinds.whole(1, MOST_VARIANTS),
-    "precision": kinds.choice("auto", "float32", "bfloat16"),
+    "precision": kinds.choice(recipes.AUTO, "float32", "bfloat16"),
 }
 
 

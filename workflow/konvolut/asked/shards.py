@@ -222,7 +222,8 @@ class AtlasShard:
 
 def told(shard) -> dict:
     """What a passport says of a shard: everything but the model and the photographs, which it says in other ways."""
-    return {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
+    facts = {name: value for name, value in dataclasses.asdict(shard).items() if name not in TOLD_OTHERWISE}
+    return facts | ({"recipe": shard.recipe.told()} if hasattr(shard, "recipe") else {})
 
 
 def to_json(shard, **others) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 from konvolut import folder, lease
 from konvolut.asked import chosen, configfiles, plan, settings, shards, survey, targets
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
-from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.recipes import AUTO, FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import part
 
@@ -192,8 +192,9 @@ class Sweep:
         return [path] if getattr(self.settings, technique).recipe.parameterisation == "maco" else []
 
     def if_auto(self, technique: str, path: str) -> list[str]:
-        """The path where a technique leaves its precision to the rule precision."""
-        return [path] if getattr(self.settings, technique).recipe.precision == "auto" else []
+        """The path where a technique leaves its precision or its batches to the rule precision."""
+        recipe = getattr(self.settings, technique).recipe
+        return [path] if AUTO in (recipe.precision, recipe.units_per_batch) else []
 
     def told_precision(self, wildcards) -> str:
         """A parameter function: which model to measure on which device, as JSON."""

@@ -1,8 +1,10 @@
-"""How fast a model goes forward and back on the device at hand, in float32 and in bfloat16, and which of them to take.
+"""How fast a model goes forward and back on the device at hand, in float32 and in bfloat16 and in batches of several
+sizes, and which of them to take.
 
 Measured once per model and device, in seconds, and written down: all shards read the same table, so that the result of
 a unit does not depend on how work was cut, and the next run on this machine takes the same decision.
-One decision for a model: its layers differ less in what they gain than models do, and pictures of one model stay alike.
+One precision for a model: its layers differ less in what they gain than models do, and pictures of one model stay
+alike. The batch, which no picture depends on, is each layer's own.
 """
 
 import time
@@ -14,7 +16,10 @@ import torch
 from torch import Tensor
 
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
-from konvolut.asked.precision import COLUMNS, PRECISIONS
+from konvolut.asked.costs import passes_of
+from konvolut.asked.loads import most_at_once
+from konvolut.asked.precision import COLUMNS, LEAST_BATCH_GAIN, PRECISIONS, best_batch
+from konvolut.asked.recipes import AT_ONCE
 from konvolut.asked.shards import PrecisionShard
 from konvolut.network import memory, models, record
 from konvolut.network.streamline import as_input, narrowed, streamlined
@@ -23,9 +28,11 @@ from konvolut.network.streamline import as_input, narrowed, streamlined
 LAYERS = 3
 # Passes after the first (which allocates and compiles); the least counts, so that other jobs disturb little.
 PASSES = 2
-# A CPU is filled by 8 pictures; for a GPU the fastest of these that fits into its memory.
-BATCHES = {"cpu": (8,), "mps": (8,)}
-GPU_BATCHES = (8, 32, 128)
+# Both precisions are compared in batches of these sizes: a CPU is filled by 8 pictures, a GPU by one of these.
+COMPARED = {"cuda": (8, 32, 128)}
+COMPARED_ELSEWHERE = (AT_ONCE,)
+# On CPUs the precision that is taken is also measured in these, as long as doubling pays and memory goes.
+BATCHES = (4, 8, 16, 32)
 # bfloat16 must be so many times as fast: well beyond what two measurements of one machine differ by.
 LEAST_GAIN = 1.2
 # Cosine of the input's gradient in bfloat16 and in float32, the least over a batch of noise: .92 at lite0's classifier,
@@ -38,10 +45,18 @@ def choose(shard: PrecisionShard, census: Path, output: Path, say: Callable[[str
     """Write the table (asked/precision.py draws it) of a model and say what was decided."""
     memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
-    rows = [row for layer in measured_layers(census) for row in measure(network, layer_spec(census, layer))]
+    layers, passes = measured_layers(census), passes_of(read_census(census))
+    rows = [row for layer in layers for row in measure(network, layer_spec(census, layer))]
+    if network.device.type == "cpu":
+        taken = decide(pd.DataFrame(rows)).query("chosen")["precision"].iloc[0]
+        for layer in layers:
+            known = [row for row in rows if (row["layer"], row["precision"]) == (layer, taken)]
+            rows += more_batches(network, layer_spec(census, layer), known, most_at_once(passes[layer], 1.0))
     table = decide(pd.DataFrame(rows))
     table.to_csv(output, index=False, lineterminator="\n")
     say(f"{table['reason'][0]} ({table['gain'][0]} times as fast, gradients agree to {table['agreement'].min()})")
+    batches = ", ".join(map(str, table.query("chosen")["batch"]))
+    say(f"batches of {batches} of the model's own inputs in {', '.join(layers)}")
 
 
 def measured_layers(census: Path) -> list[str]:
@@ -55,15 +70,13 @@ def measured_layers(census: Path) -> list[str]:
 def measure(network: models.Network, layer: LayerSpec) -> list[dict]:
     """A row per precision and batch: milliseconds per picture and step, and how far gradients agree with float32's."""
     lean, rows = streamlined(network, layer.name), []
-    generator = torch.Generator().manual_seed(SEED)
     exact = None
     for precision in PRECISIONS:
-        for batch in BATCHES.get(network.device.type, GPU_BATCHES):
-            noise = torch.randn(batch, *network.data.input_size, generator=generator.manual_seed(SEED))
+        for batch in COMPARED.get(network.device.type, COMPARED_ELSEWHERE):
             row = {"layer": layer.name, "device": network.device.type, "precision": precision, "batch": batch}
             row["px"] = network.data.input_size[1]
             try:
-                seconds, gradient = _timed(lean, layer, noise.to(network.device), precision)
+                seconds, gradient = _timed(lean, layer, _noise(network, batch), precision)
             except (RuntimeError, NotImplementedError, TypeError) as error:  # no kernel for it, or no memory
                 if precision == PRECISIONS[0] and exact is None:
                     raise
@@ -75,9 +88,28 @@ def measure(network: models.Network, layer: LayerSpec) -> list[dict]:
     return rows
 
 
+def more_batches(network: models.Network, layer: LayerSpec, known: list[dict], most: int) -> list[dict]:
+    """Rows of further batches of up to `most` pictures, as long as each is clearly faster than the one before; `known`
+    are the layer's rows in the precision that is taken."""
+    lean, rows = streamlined(network, layer.name), []
+    before = None
+    for batch in (batch for batch in BATCHES if batch <= most):
+        row = next((row for row in known if row["batch"] == batch), None)
+        if row is None:
+            seconds, _ = _timed(lean, layer, _noise(network, batch), known[0]["precision"])
+            row = known[0] | {"batch": batch, "milliseconds": 1000 * seconds / batch}
+            rows.append(row)
+        if before is not None and before < LEAST_BATCH_GAIN * row["milliseconds"]:
+            break
+        before = row["milliseconds"]
+    return rows
+
+
 def decide(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `chosen` (of each layer the fastest batch in the model's precision) and `reason`."""
-    best = table.groupby(["layer", "precision"], sort=False)["milliseconds"].min().unstack().reindex(columns=PRECISIONS)
+    """The table with `chosen` (of each layer the best batch in the model's precision) and `reason`."""
+    both = table.groupby(["layer", "batch"])["precision"].transform("nunique") == len(PRECISIONS)
+    compared = table[both].groupby(["layer", "precision"], sort=False)["milliseconds"].min()
+    best = compared.unstack().reindex(columns=PRECISIONS)
     plain, brief = (best[name].sum(skipna=False) for name in PRECISIONS)
     agreement = float(table[table["precision"] == PRECISIONS[1]]["agreement"].min())
     gain = float(plain / brief)
@@ -88,8 +120,14 @@ def decide(table: pd.DataFrame) -> pd.DataFrame:
         why = "gradients in bfloat16 are too far off"
     table = table.assign(gain=round(gain, 3), reason=f"{taken}: {why}", chosen=False)
     for _, rows in table[table["precision"] == taken].groupby("layer"):
-        table.loc[rows["milliseconds"].idxmin(), "chosen"] = True
+        table.loc[rows.index[rows["batch"] == best_batch(rows)], "chosen"] = True
     return table.round({"milliseconds": 3, "agreement": 3})[list(COLUMNS)]
+
+
+def _noise(network: models.Network, batch: int) -> Tensor:
+    """Inputs (batch, C, H, W), the first ones of any larger batch."""
+    generator = torch.Generator().manual_seed(SEED)
+    return torch.randn(batch, *network.data.input_size, generator=generator).to(network.device)
 
 
 def _timed(lean: models.Network, layer: LayerSpec, noise: Tensor, precision: str) -> tuple[float, Tensor]:

@@ -75,7 +75,7 @@ def ascend(
     """
     layers = (layers,) if isinstance(layers, LayerSpec) else tuple(layers)
     apart = network.device.type == "cpu" and not fills_lanes(layers[0], recipe, size)
-    batch, done = whole_units(1 if apart else recipe.units_per_batch, recipe), 0
+    batch, done = whole_units(1 if apart else recipe.at_once, recipe), 0
     parts: list[Pictures] = []
     while done < len(units):
         part = units[done : done + batch]

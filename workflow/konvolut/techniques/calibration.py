@@ -52,7 +52,7 @@ def sample(network: models.Network, layer: str) -> Sample:
         spec = layer_spec(Path(folder) / "layers.csv", layer)
     side = network.data.input_size[1]
     recipe = named("konvolut", keep_every=0, fields=0.0, coarse_steps=0, retries=0, size_px=side)
-    lean, count = streamlined(network, layer), recipe.units_per_batch
+    lean, count = streamlined(network, layer), recipe.at_once
     seconds = []
     for steps in (SHORT, SHORT, LONG):  # the first one warms up
         began = time.perf_counter()

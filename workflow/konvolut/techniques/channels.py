@@ -123,7 +123,7 @@ def passport_of(network: models.Network, technique: str, shard, **facts) -> dict
         data=dataclasses.asdict(network.data),
         layer=shard.layer,
         seed=shard.seed,
-        recipe=dataclasses.asdict(shard.recipe),
+        recipe=shard.recipe.told(),
         device=network.device.type,
         why=shard.why,
         code=provenance.code_digest(module_of(technique)),
