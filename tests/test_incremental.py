@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 
+import h5py
 import pytest
 import yaml
 
@@ -12,7 +13,7 @@ from tiny_sweep import CONFIG, LAYERS, change, copy_checkout, jobs_of, snakemake
 
 # Pages and tables that look at everything.
 ALL_TOGETHER = {"all", "atlas", "atlas_images", "atlas_model", "atlas_layer", "atlas_classes", "alike", "trust"}
-ALL_TOGETHER |= {"units", "plan_report"}
+ALL_TOGETHER |= {"units", "plan_report", "atlas_evidence"}
 
 
 def needed(folder) -> dict[str, int]:
@@ -79,6 +80,46 @@ def test_one_more_layer_needs_its_own_units(sweep):
     change(sweep, layers=[*LAYERS, "blocks.2.0"])
     jobs = needed(sweep)
     assert jobs == {"channels": 1, "dreams": 1, "activations": 1, "examples": 1}
+
+
+def test_one_more_layer_rewrites_its_own_page_and_the_indexes_only(sweep):
+    change(sweep, layers=[*LAYERS, "blocks.2.0"])
+    before = pages_of(sweep)
+    run = snakemake(sweep)
+    assert run.returncode == 0, run.stderr
+    after = pages_of(sweep)
+    assert {layer for layer in after if after[layer] != before.get(layer)} == {"blocks.2.0"}
+    assert jobs_of(sweep) == {}
+    assert "blocks.2.0" in (sweep / "results/atlas/tiny/index.html").read_text()
+
+
+def test_other_evidence_of_one_layer_rewrites_its_page_only(sweep):
+    before = pages_of(sweep)
+    with h5py.File(sweep / "results/tiny/examples.h5", "a") as file:
+        file["layers/blocks.1.0/mean"][1] += 1
+    run = snakemake(sweep)
+    assert run.returncode == 0, run.stderr
+    after = pages_of(sweep)
+    assert {layer for layer in after if after[layer] != before[layer]} == {"blocks.1.0"}
+
+
+def test_one_more_photograph_rewrites_every_page_of_a_layer(sweep):
+    with (sweep / "images.tsv").open("a") as file:
+        file.write("gravel\tpackage:skimage/data/gravel.png\n")
+    before = pages_of(sweep)
+    run = snakemake(sweep, "--until", "atlas_layer")
+    assert run.returncode == 0, run.stderr
+    after = pages_of(sweep)
+    assert {layer for layer in after if after[layer] != before[layer]} == set(LAYERS)
+
+
+def pages_of(folder) -> dict[str, int]:
+    """When the page of each layer was written."""
+    return {
+        path.stem: path.stat().st_mtime_ns
+        for path in (folder / "results/atlas/tiny").glob("*.html")
+        if path.stem != "index"
+    }
 
 
 def test_more_channels_need_the_new_units_only(sweep):

@@ -4,6 +4,7 @@ OUTPUTS: the gallery: a page per layer (with all its units), per model and per p
 """
 
 
+include: "atlas_evidence.smk"
 include: "atlas_classes.smk"
 include: "atlas_images.smk"
 
@@ -21,16 +22,17 @@ rule atlas_layer:
                 accentuation="results/{model}/accentuation/{layer}/{first}-{last}.h5",
                 layer_dreams="results/{model}/layer_dreams/{layer}/{first}-{last}.h5",
                 caricature="results/{model}/caricature/{layer}/{first}-{last}.h5",
-                kernels="results/{model}/kernels.h5",
-                alike="results/{model}/alike.h5",
-                trust="results/{model}/trust.h5",
             )
         ),
         plan=ancient("results/plan.tsv"),
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        examples="results/{model}/examples.h5",
+        evidence=ancient(lambda wildcards: checkpoints.atlas_evidence.get(model=wildcards.model).output[0]),
+        examples=ancient("results/{model}/examples.h5"),
+        kernels=ancient(sweep.shards("kernels", "results/{model}/kernels.h5")),
+        alike=ancient(sweep.shards("alike", "results/{model}/alike.h5")),
+        trust=ancient(sweep.shards("trust", "results/{model}/trust.h5")),
     output:
         html="results/atlas/{model}/{layer}.html",
         folder=directory("results/atlas/{model}/{layer}"),
@@ -43,8 +45,9 @@ rule atlas_layer:
         runtime=per_attempt(30),
     params:
         shard=sweep.told_atlas,
-        # The examples are newer than these, which would be hundreds of inputs of each of thousands of pages.
+        # The evidence is newer than these, which would be hundreds of inputs of each of thousands of pages.
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
+        evidence=lambda wildcards: sweep.evidence(checkpoints.atlas_evidence, wildcards),
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_layer.py"

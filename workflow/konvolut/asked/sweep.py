@@ -183,6 +183,11 @@ class Sweep:
         told = _cached(self._told_pages, self.planned().photographs)
         return told.replace('"again": ""', f'"again": {json.dumps(again, ensure_ascii=False)}')
 
+    def evidence(self, checkpoint, wildcards) -> str:
+        """What the checkpoint `atlas_evidence` says of a layer: its digest."""
+        told = json.loads(Path(checkpoint.get(model=wildcards.model).output[0]).read_text(encoding="utf-8"))
+        return told[wildcards.layer]
+
     def _told_pages(self, path: Path) -> str:
         shard = shards.AtlasShard((), self.settings.atlas, self.settings.examples.top, "")
         return shards.to_json(shard, photographs=self._readable(path).told())

@@ -1,6 +1,6 @@
 """Series of a layer that need no ascent: its feature maps of some photographs, and the kernels of a convolution."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,22 +19,21 @@ GAP_PX = 1  # between the planes of a kernel
 
 def write_feature_maps(inputs: LayerInputs, folder: Path) -> list[Series]:
     """One series per photograph of settings.feature_maps whose maps are stored: a grey tile per channel."""
+    shown = (photo for photo in inputs.photographs if photo.id in inputs.settings.feature_maps)
     finished = []
-    for photo in inputs.photographs:
-        if photo.id not in inputs.settings.feature_maps:
-            continue
-        maps = next(
-            (
-                maps
-                for path in inputs.activations
-                if (maps := store.read_maps(path, inputs.layer, photo.key)) is not None
-            ),
-            None,
-        )
-        if maps is not None and maps[0].size > 1:
+    for photo, maps in zip(shown, feature_maps(inputs), strict=True):
+        if maps.size and maps[0].size > 1:
             series = Series("maps", photo.key, f"maps-{photo.key}", photo.label or photo.id)
             finished.append(_write(series, map(grey_tile, maps), len(maps), inputs, folder))
     return finished
+
+
+def feature_maps(inputs: LayerInputs) -> Iterator[np.ndarray]:
+    """The maps (C, H, W) of each photograph of settings.feature_maps; without channels where none are stored."""
+    for photo in inputs.photographs:
+        if photo.id in inputs.settings.feature_maps:
+            stored = (store.read_maps(path, inputs.layer, photo.key) for path in inputs.activations)
+            yield next((maps for maps in stored if maps is not None), np.empty((0, 0, 0)))
 
 
 def write_kernels(inputs: LayerInputs, folder: Path) -> list[Series]:
