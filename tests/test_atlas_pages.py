@@ -133,6 +133,27 @@ def test_missing_layers_models_and_photographs_are_named_not_fatal(results, tmp_
     assert "Not computed: conv_stem" in (tmp_path / "about.html").read_text(encoding="utf-8")
 
 
+def test_pages_of_what_left_the_atlas_go_and_nothing_else(atlas, results, tmp_path):
+    own = shutil.copytree(atlas, tmp_path / "atlas")
+    model_key = results[0].key
+    kept = {path.relative_to(own) for path in own.rglob("*")}
+    for name in (model_key, "gone"):
+        page, folder = own / name / "head.1x1.html", own / name / "head.1x1"
+        page.parent.mkdir(exist_ok=True)
+        shutil.copytree(own / model_key / "conv_stem", folder)
+        shutil.copy(own / model_key / "conv_stem.html", page)
+    for name in ("index.html", "layers.js", "summary.json"):
+        shutil.copy(own / model_key / name, own / "gone")
+    mine = [own / "CNAME", own / "mine/index.html", own / model_key / "mine.html", own / "other/notes.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    models = tuple(own / each.key for each in results)
+    write.front_page(model.FrontInputs(models, results[0].photos, AtlasSettings(), classes=own / "classes"), own)
+    there = {path.relative_to(own) for path in own.rglob("*")}
+    assert there == kept | {path.relative_to(own) for path in mine} | {Path("mine"), Path("other")}
+
+
 def test_photographs_without_results_say_what_was_not_computed(results, tmp_path):
     bare = model.ImageModel(results[0].folder / "model.json", results[0].folder / "layers.csv")
     write.image_pages(model.ImageInputs(results[0].photos[:1], (bare,), AtlasSettings()), tmp_path / "images")

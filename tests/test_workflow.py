@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 import yaml
 
-from konvolut.asked import sheets
+from konvolut.asked import plan, sheets
 from konvolut.pictures import images
+from konvolut.results import checks
 from tiny_sweep import CONFIG, LAYERS, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
 
@@ -131,6 +132,15 @@ def test_results_of_an_older_configuration_do_not_get_into_the_atlas(sweep):
     page = (sweep / "results/atlas/tiny/index.html").read_text()
     assert "blocks.1.0.html" in page
     assert "classifier.html" not in page
+    pages = {path.name for path in (sweep / "results/atlas/tiny").iterdir()}
+    assert not {"classifier", "classifier.html"} & pages
+    assert {"blocks.1.0", "blocks.1.0.html", "conv_stem", "index.html"} <= pages
+    assert (sweep / "results/tiny/channels/classifier/0-2.h5").exists(), "what was computed is kept until asked"
+
+
+def test_nothing_in_a_finished_sweep_is_stale(finished):
+    planned = plan.read_plan(finished / "results/plan.tsv")
+    assert checks.stale(planned, finished / "results") == []
 
 
 def test_the_atlas_of_a_running_sweep_is_made_beside_it_and_says_what_is_missing(sweep):

@@ -14,7 +14,7 @@
                   images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
     class_pages   classes/index.html summary.json {model}/{number}.html {model}/{number}-{regularisation}[-steps].webp
     front_page    index.html about.html compare.html search.js manifest.json .nojekyll assets/
-                  reads the summaries of the models
+                  reads the summaries of the models; takes away pages of layers and models that are not among them
 
 Nothing here looks at a clock: the same results give the same bytes.
 """
@@ -36,6 +36,7 @@ from konvolut.atlas import (
     evidence,
     likeness,
     model,
+    orphans,
     pages,
     photographs,
     plates,
@@ -136,6 +137,7 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     summaries = [
         summary | {"folder": Path(path).name} for path in inputs.models if (summary := _read_json(path)) is not None
     ]
+    orphans.remove(folder, {each["folder"]: {layer["folder"] for layer in each["layers"]} for each in summaries})
     made = _emptied(folder / "assets")
     for name, text in assets.minified().items():
         _write_text(made / name, text)

@@ -22,7 +22,7 @@ FITTED = {"learning_rate", "transforms", "coarse_px", "coarse_steps", "precision
 OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs")
 OF_SWEEP += ("atlas-now", "progress.txt")
 OF_MODEL = ("layers.csv", "model.json", "precision.csv", "examples.h5", "units.csv", "evidence.json")
-OF_ATLAS = ("assets", "images")
+OF_ATLAS = ("assets", "images", "classes")
 
 
 def problems(settings: Settings, plan: pd.DataFrame, results: Path) -> Iterator[str]:
