@@ -1,5 +1,6 @@
 """A sweep seen from outside: how far it is, whether its files are whole and its own, and what belongs to none of it."""
 
+import dataclasses
 import fcntl
 import json
 import os
@@ -149,6 +150,28 @@ def test_what_an_unfinished_job_and_a_look_at_it_left_is_no_stranger(results, pl
     other = part.folder_of(unfinished.with_name("0-99.h5"))
     other.mkdir()
     assert checks.stale(planned, results) == [other], "of a job that nobody asks for any more"
+
+
+@pytest.mark.parametrize(
+    ("made", "is_it"),
+    [
+        ([["peaks", 1.0], ["distance@blocks.0", -3.0]], True),
+        ([["peaks", 1.0], ["distance", -3.0]], True),
+        ([["peaks", 1.0], ["distance@blocks.0", -1.0]], False),
+        ([["mean", 1.0], ["distance@blocks.0", -3.0]], False),
+        ([["peaks@blocks.0", 1.0], ["distance", -3.0]], False),
+        ([["peaks", 1.0]], False),
+        ([["peaks", 1.0], ["distance", -3.0], ["mean", 1.0]], False),
+    ],
+)
+def test_the_layer_that_accentuation_chose_is_no_other_objective(results, planned, made, is_it):
+    asked = dataclasses.replace(WANTED.channels.recipe, objective=(("peaks", 1.0), ("distance", -3.0)))
+    wanted = dataclasses.replace(WANTED, channels=dataclasses.replace(WANTED.channels, recipe=asked))
+    recipe = RECIPE | {"objective": made}
+    path = planned_files(planned, results)[0]
+    store.write_pictures(path, "channels", {"noise": pictures()}, PASSPORT | {"recipe": recipe})
+    told = list(checks.problems(wanted, planned.iloc[[0]], results))
+    assert told == [] if is_it else "another" in told[0] or "recipe.objective" in told[0]
 
 
 def test_nothing_is_deleted_while_a_run_is_at_work(results, monkeypatch, capsys):

@@ -1,9 +1,11 @@
 """The README tells the truth: its commands run, its tree is the tree, its numbers are filled in."""
 
 import importlib.util
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,27 +21,62 @@ from konvolut.techniques import table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-# Commands that other tests or CI run, or that only a reader can (an editor).
-RUN_ELSEWHERE = {
-    "make atlas": "test_default_atlas.py",
-    "make test": ".ci/run",
-    "make plan": "benchmarks/planning.py",
-    **dict.fromkeys(("make progress", "make verify", "make stale"), "test_housekeeping.py"),
+# Commands that whole files of tests are about, or CI itself; `make` with anything else is run here.
+RUN_ELSEWHERE = {"make atlas": "tests/test_default_atlas.py", "make test": ".ci/run"}
+# An editor wants a reader; the benchmark takes minutes and its numbers stand beside it.
+RUN_BY_HAND = ("$EDITOR", ".venv/bin/python benchmarks/default_atlas.py")
+# What a command needs to be run on a tiny sweep, and what it says there.
+SAID = {
+    "make plan ARGS='--configfile config/config.yaml config/imagenet.yaml'": ("--dry-run", "inspect"),
+    "make progress": ("", "100 %"),
+    "make verify": ("", "no problems"),
+    "make stale": ("", "0 files and folders"),
+    "make atlas ARGS=--dry-run": ("", "Nothing to be done"),
+    "make atlas-now": ("", "/results/atlas-now/index.html"),
+    "snakemake --report report.html": ("", "Report created"),
 }
-RUN_BY_HAND = ("$EDITOR",)
 
 
 def commands() -> list[str]:
-    """Every command line of the README's sh blocks, without comments."""
+    """Every command line of the README's sh blocks, without comments, and those between its words."""
     blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     lines = [line.split("  #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
+    inline = re.findall(r"`((?:make|snakemake|\.venv/bin/\w+) [^`]+)`", README)
+    return list(dict.fromkeys([*(line for line in lines if line and not line.startswith("#")), *inline]))
 
 
 def test_every_command_is_run_by_somebody():
-    known = [*RUN_ELSEWHERE, *RUN_BY_HAND, ".venv/bin/snakemake", ".venv/bin/pip install -r requirements-slurm.txt"]
-    known += [".venv/bin/python benchmarks/", "HDF5_PLUGIN_PATH=$("]  # the latter by tests/test_store.py
-    assert [line for line in commands() if not line.startswith(tuple(known))] == []
+    by_test_store = "HDF5_PLUGIN_PATH=$("
+    known = (*RUN_ELSEWHERE, *SAID, ".venv/bin/snakemake", ".venv/bin/pip install -r requirements-slurm.txt")
+    left = [line for line in commands() if line not in known and not line.startswith(".venv/bin/snakemake")]
+    assert [line for line in left if not line.startswith((*RUN_BY_HAND, by_test_store))] == []
+    assert [line for line in SAID if line not in commands()] == [], "not in the README any more"
+    for line, file in RUN_ELSEWHERE.items():
+        assert any(words in (ROOT / file).read_text() for words in (line, json.dumps(line.split()))), line
+
+
+@pytest.mark.parametrize("line", SAID)
+def test_a_command_does_on_a_tiny_sweep_what_it_is_said_to(line, sweep):
+    """In a folder that looks like a checkout in which the sweep has run; its set-up (.venv) is that of the checkout."""
+    for name in ("Makefile", "Snakefile", "workflow", "scripts"):
+        (sweep / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "config", sweep / "config")
+    if "--configfile" not in line:
+        shutil.copy(sweep / "config.yaml", sweep / "config/config.yaml")
+    (sweep / "imagenet/val").mkdir(parents=True)
+    images.write_png(sweep / "imagenet/val/a.png", np.zeros((32, 32, 3), np.uint8))
+    more, said = SAID[line]
+    words = shlex.split(line)
+    if words[0] == "make":
+        words = [f"{word} {more}".strip() if word.startswith("ARGS=") else word for word in words]
+        profile = "--workflow-profile config/profiles/local"
+        words += ["-o", ".venv/ready", f"BIN={Path(sys.executable).parent}"]
+        words += [f"SNAKEMAKE={sys.executable} -m snakemake {profile}"]  # the Python that has made the sweep
+    else:
+        words = [sys.executable, "-m", *words]
+    run = subprocess.run(words, cwd=sweep, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert said in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("line", [line for line in commands() if line.startswith(".venv/bin/snakemake")])
@@ -52,6 +89,16 @@ def test_a_snakemake_command_plans_a_run(line, tmp_path):
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert "plan" in run.stdout + run.stderr
+
+
+def test_the_packages_for_slurm_can_be_installed_beside_the_others():
+    if not importlib.util.find_spec("snakemake_executor_plugin_slurm"):
+        pytest.skip("the Slurm executor plugin is not installed, and its package is not fetched for a test")
+    assert ".venv/bin/pip install -r requirements-slurm.txt" in commands()
+    words = [sys.executable, "-m", "pip", "install", "--dry-run", "--no-index", "-r", "requirements-slurm.txt"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert "Would install" not in run.stdout
 
 
 def test_the_packages_for_slurm_are_the_tested_ones():

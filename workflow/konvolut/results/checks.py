@@ -10,6 +10,7 @@ import pandas as pd
 
 from konvolut.asked.outputs import module_of, planned_files
 from konvolut.asked.settings import Settings
+from konvolut.asked.terms import parse
 from konvolut.errors import UserError
 from konvolut.provenance import code_digest
 from konvolut.results.hdf5 import read_everything
@@ -55,8 +56,15 @@ def _of_file(settings: Settings, row: dict, path: Path, results: Path) -> Iterat
             yield f"made with another {name}: {passport[name]}, not {value}"
     for name, value in wanted.items():
         given = passport.get("recipe", {}).get(name, value)
+        if name == "objective":
+            given = [_as_asked(one, asked) for one, asked in zip(given, value, strict=False)] + given[len(value) :]
         if name not in FITTED and given != value:
             yield f"made with recipe.{name} = {given}, not {value}"
+
+
+def _as_asked(term: list, asked: list) -> list:
+    """A term and its weight without the layer that accentuation has chosen, where a distance names none itself."""
+    return asked if parse(asked[0]).name == "distance" and term == [f"{asked[0]}@{parse(term[0]).layer}", asked[1]] else term
 
 
 def stale(plan: pd.DataFrame, results: Path) -> list[Path]:
