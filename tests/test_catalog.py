@@ -44,6 +44,12 @@ def test_the_catalogs_snakefile_does_the_same_as_the_one_at_the_root(folder):
     assert jobs_of(ROOT / "workflow/Snakefile", folder) == found
 
 
+def test_single_files_can_be_asked_for_before_there_is_a_plan(folder):
+    shards = ["activations/0-2", "channels/conv_stem/0-3", "dreams/conv_stem/1-1", "saliency/0-2", "trust"]
+    found = jobs_of(ROOT / "Snakefile", folder, *(f"results/tiny/{name}.h5" for name in shards))
+    assert {"plan", "activations", "channels", "dreams", "saliency", "trust"} <= set(found)
+
+
 def test_another_workflow_uses_it_as_a_module(folder):
     (folder / "Snakefile").write_text(MODULE)
     found = jobs_of(folder / "Snakefile", folder, "report.txt")

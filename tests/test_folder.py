@@ -1,6 +1,8 @@
 """One run per folder, and a clear sentence where a run cannot end well."""
 
+import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -10,6 +12,7 @@ import pytest
 
 from konvolut import folder
 from konvolut.errors import UserError
+from tiny_sweep import LITTLE, snakemake, write_sweep
 
 PACKAGE = Path(folder.__file__).parents[1]
 OWNER = """
@@ -50,17 +53,70 @@ def test_files_of_the_future_are_named(results, name):
         folder.begin(results, [Path("photo.png")])
 
 
-def test_a_folder_that_cannot_be_written_is_named(results, tmp_path):
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "ro,size=100k", "none", tmp_path / "results"], capture_output=True, check=False
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 600 KB with a sweep on it."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=600k", "none", place]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here (needs root)")
+    write_sweep(place, LITTLE)
+    yield place
+    subprocess.run(["umount", "-l", place], check=False)
+
+
+def fill(disk: Path) -> None:
+    with contextlib.suppress(OSError), (disk / "fill").open("wb", buffering=0) as file:
+        while file.write(bytes(1024)):
+            pass
+
+
+def seal(disk: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+
+
+TROUBLES = {
+    "full": (fill, r"is on a full disk: free some space; nothing was started"),
+    "read-only": (seal, r"cannot be written \(Read-only file system\); nothing was started"),
+}
+
+
+@pytest.mark.parametrize(("trouble", "sentence"), TROUBLES.values(), ids=TROUBLES)
+def test_a_disk_that_takes_nothing_more_is_named_before_a_run_begins(disk, trouble, sentence):
+    trouble(disk)
+    with pytest.raises(UserError, match=rf"the folder {disk}/results {sentence}"):
+        folder.check_writable(disk / "results")
+    run = snakemake(disk)
+    assert run.returncode == 1
+    assert "Traceback" not in run.stdout + run.stderr
+    (said,) = [line for line in run.stderr.splitlines() if line.startswith("konvolut: ")]
+    assert re.fullmatch(rf"konvolut: the folder {disk}/.snakemake {sentence}", said)
+
+
+def test_a_probe_leaves_nothing(results):
+    folder.check_writable(results)
+    assert [path.name for path in results.iterdir()] == ["tiny"]
+
+
+@pytest.mark.parametrize(("trouble", "advice"), [(fill, "free some space"), (seal, "make the results folder writable")])
+def test_a_job_that_cannot_even_begin_its_log_says_so_in_one_sentence(disk, trouble, advice):
+    trouble(disk)
+    script = (
+        f"from konvolut import job\nwith job.logged({str(disk / 'logs/one.log')!r}, 'one job'):\n    print('worked')"
     )
-    if mounted.returncode:
-        pytest.skip("a read-only disk cannot be mounted here (needs root)")
-    try:
-        with pytest.raises(UserError, match=r"results cannot be written \(Read-only.*\): nothing was started"):
-            folder.begin(results, [])
-    finally:
-        subprocess.run(["umount", "-l", tmp_path / "results"], check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (run.returncode, run.stdout) == (1, "")
+    (said,) = run.stderr.splitlines()
+    assert said.startswith("  one job: failed: ")
+    assert f"{disk}/logs" in said
+    assert advice in said
 
 
 def test_only_a_folder_or_nothing_may_lie_where_results_go(tmp_path):

@@ -17,11 +17,13 @@ LOCK = Path(".snakemake/konvolut.lock")
 # Two machines that share a file system agree on the time no better than this.
 CLOCK_SECONDS = 5.0
 SECONDS_PER_MINUTE = 60
+# A full disk still takes empty files; so much is what Snakemake notes down before the first job.
+PROBE_BYTES = 1 << 20
 
 
 def begin(results: Path, inputs: Iterable[Path]) -> int:
     """Refuse what cannot end well with a UserError; returns the folder's lock, which ends with this process."""
-    _check_writable(results)
+    check_writable(results)
     lock = take(LOCK)
     os.truncate(lock, 0)
     os.write(lock, f"process {os.getpid()} on {os.uname().nodename}".encode())
@@ -51,15 +53,21 @@ def take(path: Path = LOCK) -> int:
     return lock
 
 
-def _check_writable(results: Path) -> None:
+def check_writable(folder: Path) -> None:
+    """Raise UserError where not even a megabyte can be written in `folder`, which is made where it is missing."""
+    probe = folder / f".writable-{os.getpid()}"
     try:
-        results.mkdir(parents=True, exist_ok=True)
-        probe = results / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with probe.open("wb") as file:
+                file.write(bytes(PROBE_BYTES))
+                os.fsync(file.fileno())
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
-        why = "is on a full disk" if error.errno == errno.ENOSPC else f"cannot be written ({error.strerror})"
-        raise UserError(f"the folder {results.resolve()} {why}: nothing was started") from error
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = "is on a full disk: free some space" if is_full else f"cannot be written ({error.strerror})"
+        raise UserError(f"the folder {folder.resolve()} {why}; nothing was started") from error
 
 
 def _check_clock(paths: Iterable[Path]) -> None:

@@ -67,20 +67,18 @@ def logged(log: str, what: str, threads: int = 1, gpus: int = 0) -> Iterator[Pro
     Import torch inside the block: threads and GPU are set here, before the libraries look for them.
     """
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"konvolut from {konvolut.__file__}\n", encoding="utf-8")
+    progress = _begin_log(path, what)
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    progress = Progress(what, path)
     end_with_parent(progress)
-    held = lease.take_gpu(gpus, progress.say)
+    held = None
     try:
+        held = lease.take_gpu(gpus, progress.say)
         yield progress
     except UserError as error:
         progress.say(FAILED + str(error))
         sys.exit(1)
     except OSError as error:
-        where = error.filename or "no file named"
-        progress.say(f"{FAILED}{error.strerror or error}: {where}; {_advice(error)}")
+        progress.say(_sentence(error))
         _keep_traceback(path)
         sys.exit(1)
     except Exception as error:
@@ -103,6 +101,21 @@ def end_with_parent(progress: Progress) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _begin_log(path: Path, what: str) -> Progress:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"konvolut from {konvolut.__file__}\n", encoding="utf-8")
+        return Progress(what, path)
+    except OSError as error:  # there is no log to tell it
+        print(f"  {what}: {_sentence(error, path)}", file=sys.stderr, flush=True)
+        sys.exit(1)
+
+
+def _sentence(error: OSError, path: Path | None = None) -> str:
+    where = error.filename or path or "no file named"
+    return f"{FAILED}{error.strerror or error}: {where}; {_advice(error)}"
 
 
 def _advice(error: OSError) -> str:

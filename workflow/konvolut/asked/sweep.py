@@ -2,6 +2,7 @@
 
 import atexit
 import dataclasses
+import errno
 import functools
 import json
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
+from snakemake.exceptions import IncompleteCheckpointException
 
 from konvolut import folder, lease
 from konvolut.asked import chosen, configfiles, plan, settings, shards, survey, targets
@@ -60,6 +62,7 @@ def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], c
             configfiles.read(Path(path))
         loaded = settings.load(config, Path())
         if check:
+            folder.check_writable(folder.LOCK.parent)  # where Snakemake itself takes notes, also of a dry run
             folder.check_place(RESULTS)
             settings.check_images(loaded)
             if loaded.images_on_error == "fail":
@@ -225,7 +228,10 @@ class Sweep:
 
     def _asked(self, technique: str, wildcards) -> dict:
         """What the plan grants a shard; for one that somebody names by hand, what the first of its kind gets."""
-        rows = _cached(_by_shard, self.planned().plan)
+        try:
+            rows = _cached(_by_shard, self.planned().plan)
+        except IncompleteCheckpointException as error:  # a missing input is what makes Snakemake ask again later
+            raise FileNotFoundError(errno.ENOENT, "not planned yet", str(error.targetfile)) from None
         names = (getattr(wildcards, name, "") for name in ("model", "layer", "first", "last"))
         return rows.get((technique, *names)) or rows[technique]
 
