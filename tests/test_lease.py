@@ -1,4 +1,4 @@
-"""A GPU belongs to one job at a time, all of them are used, and what Slurm gave is left alone."""
+"""A GPU belongs to one job at a time, whoever starts it and whatever it is called, and all of them are used."""
 
 import itertools
 import os
@@ -16,8 +16,10 @@ PACKAGE = Path(lease.__file__).parents[1]
 # Takes a GPU, writes down which one and when, works a little, and ends without giving anything back.
 JOB = """
 import os, sys, time
+from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from konvolut import lease
+lease.SHARED_FOLDERS = (Path(sys.argv[2]),)
 held = lease.take_gpu(1, print)
 start = time.monotonic()
 time.sleep(0.2)
@@ -26,23 +28,76 @@ os.kill(os.getpid(), 9)
 """
 
 
-def run_jobs(count, folder, **environment):
-    environment = {**os.environ, "TMPDIR": str(folder), **environment}
-    environment.pop("SLURM_JOB_ID", None)
-    command = [sys.executable, "-c", JOB, str(PACKAGE)]
-    jobs = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(count)]
+def start_job(folder, **environment):
+    """A job in the environment of one user's session; `folder` is the machine's."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "CUDA_"))}
+    command = [sys.executable, "-c", JOB, str(PACKAGE), str(folder)]
+    return subprocess.Popen(command, env={**inherited, **environment}, stdout=subprocess.PIPE, text=True)
+
+
+def used_by(jobs):
+    """Device, start and end of each job."""
     lines = [line.split() for job in jobs for line in job.communicate()[0].splitlines()]
-    found = [line[1:] for line in lines if line[0] == "device"]
-    return [(device, float(start), float(end)) for device, start, end in found]
+    return [(line[1], float(line[2]), float(line[3])) for line in lines if line[0] == "device"]
+
+
+def assert_never_shared(used):
+    for device in {device for device, _, _ in used}:
+        spans = sorted((start, end) for name, start, end in used if name == device)
+        assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans)), device
+
+
+@pytest.fixture
+def driver(tmp_path):
+    """A folder for PATH with an nvidia-smi that knows two devices."""
+    tool = tmp_path / "bin/nvidia-smi"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho '0, GPU-aa-1'\necho '1, GPU-bb-2'\n")
+    tool.chmod(0o755)
+    return f"{tool.parent}:{os.environ['PATH']}"
 
 
 def test_eight_jobs_on_two_gpus_never_share_one_though_all_are_killed(tmp_path):
-    used = run_jobs(8, tmp_path, CUDA_VISIBLE_DEVICES="3,GPU-8a")
+    used = used_by([start_job(tmp_path, CUDA_VISIBLE_DEVICES="3,GPU-8a") for _ in range(8)])
     assert len(used) == 8
     assert {device for device, _, _ in used} == {"3", "GPU-8a"}, "both are used"
-    for device in ("3", "GPU-8a"):
-        spans = sorted((start, end) for name, start, end in used if name == device)
-        assert all(ended <= begun for (_, ended), (begun, _) in itertools.pairwise(spans))
+    assert_never_shared(used)
+
+
+def test_sessions_with_other_names_and_temporary_folders_share_no_gpu(tmp_path, driver):
+    """Numbers, UUIDs and their beginnings mean the same two devices; one session is an allocation of Slurm's."""
+    sessions = [
+        {"CUDA_VISIBLE_DEVICES": "0,1", "TMPDIR": str(tmp_path / "bin")},
+        {"CUDA_VISIBLE_DEVICES": "GPU-bb-2,GPU-aa"},
+        {"CUDA_VISIBLE_DEVICES": "1,0", "SLURM_JOB_ID": "7"},
+        {"CUDA_VISIBLE_DEVICES": "1", "SLURM_JOB_ID": "8"},
+    ]
+    used = used_by([start_job(tmp_path, PATH=driver, **session) for session in sessions for _ in range(2)])
+    assert len(used) == 8
+    assert {device for device, _, _ in used} == {"GPU-aa-1", "GPU-bb-2"}
+    assert_never_shared(used)
+
+
+def test_two_jobs_in_an_allocation_of_two_gpus_use_one_each_also_without_the_drivers_tool(tmp_path):
+    """Another allocation's numbers are devices of its own."""
+    first = [start_job(tmp_path, CUDA_VISIBLE_DEVICES="0,1", SLURM_JOB_ID="7", PATH="/nowhere") for _ in range(4)]
+    other = [start_job(tmp_path, CUDA_VISIBLE_DEVICES="0,1", SLURM_JOB_ID="8", PATH="/nowhere") for _ in range(4)]
+    for jobs in (first, other):
+        used = used_by(jobs)
+        assert {device for device, _, _ in used} == {"0", "1"}
+        assert_never_shared(used)
+    assert {path.name for path in tmp_path.glob("*.lock")} == {
+        f"konvolut-gpu-job{job}-{device}.lock" for job in (7, 8) for device in (0, 1)
+    }
+
+
+def test_the_lock_lies_where_all_sessions_look_whatever_their_temporary_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    key, held = lease.lease_one(["GPU-of-a-test"], print)
+    place = Path(os.readlink(f"/proc/self/fd/{held}"))
+    os.close(held)
+    place.unlink()
+    assert (key, place.parent) == ("GPU-of-a-test", lease.SHARED_FOLDERS[0])
 
 
 def test_a_job_that_waits_says_so_once(tmp_path, monkeypatch):
@@ -74,7 +129,8 @@ def test_the_devices_are_the_users_choice_or_those_of_the_machine(tmp_path, envi
     assert lease.devices(environment, tmp_path) == expected
 
 
-def test_what_slurm_gave_is_left_alone():
+def test_the_one_device_that_slurm_gave_is_left_alone_where_nobody_knows_which_it_is(monkeypatch):
+    monkeypatch.setattr(lease, "uuids", dict)
     environment = {"SLURM_JOB_ID": "7", "CUDA_VISIBLE_DEVICES": "1"}
     assert lease.take_gpu(1, print, environment) is None
     assert environment["CUDA_VISIBLE_DEVICES"] == "1"
