@@ -4,6 +4,7 @@ import dataclasses
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,12 +16,13 @@ import pytest
 
 from konvolut import folder
 from konvolut.__main__ import main
-from konvolut.asked import plan, settings
-from konvolut.asked.costs import Speed
+from konvolut.asked import plan, settings, survey
+from konvolut.asked.costs import Speed, write_speed
 from konvolut.asked.outputs import log_of, planned_files
 from konvolut.provenance import code_digest
 from konvolut.results import checks, part, progress, store
-from konvolut.results.contents import Pictures
+from konvolut.results.contents import Pictures, rows_of
+from tiny_sweep import change
 
 ROOT = Path(__file__).parents[1]
 SPEED = Speed("cpu", per_gflop=1.0, per_mcell=0.0, start=0.0)
@@ -56,7 +58,9 @@ def results(tmp_path):
     results = tmp_path / "results"
     (results / "tiny").mkdir(parents=True)
     table.assign(runtime=20, mem_mb=1000).to_csv(results / "plan.tsv", sep="\t", index=False)
-    (results / "tiny/layers.csv").touch()
+    (results / "tiny/layers.csv").write_text("layer,channels\nblocks.1,16\n")
+    survey.write_survey(pd.DataFrame(columns=survey.COLUMNS), results / "photographs.tsv")
+    write_speed(SPEED, results / "calibration.tsv")
     (results / "tiny/model.json").write_text(json.dumps({"weights_sha256": "a" * 64}))
     store.write_pictures(planned_files(table, results)[0], "channels", {"noise": pictures()}, PASSPORT)
     (results / "atlas/tiny/blocks.1").mkdir(parents=True)
@@ -123,6 +127,94 @@ def test_passports_are_held_against_the_configuration(results, planned, change, 
     store.write_pictures(planned_files(planned, results)[0], "channels", {"noise": pictures()}, PASSPORT | change)
     found = list(checks.problems(WANTED, planned.iloc[[0]], results))
     assert (sentence in found[0]) if sentence else found == []
+
+
+def cut(path: Path) -> None:
+    """What a disk that was full leaves: the first half."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def behead(path: Path) -> None:
+    """A table loses all but its first row."""
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+
+
+def swap(path: Path) -> None:
+    """A whole file of fewer units takes its place."""
+    held = rows_of(list(store.read_pictures(path).values()), slice(0, 2))
+    store.write_pictures(path, "channels", {"noise": held}, store.read_passport(path))
+
+
+WITH_SHARDS = ["activations/0-2", "channels/conv_stem/0-2", "dreams/conv_stem/1-1", "saliency/0-2", "classes/0-0"]
+WITH_SHARDS += ["inversion/blocks.1.0/0-0", "fooling/1-1", "patches/0-0", "kernels"]
+DAMAGES = [
+    ("photographs.tsv", Path.unlink, "photographs.tsv is missing"),
+    ("calibration.tsv", cut, "calibration.tsv: damaged"),
+    ("priors.h5", cut, "priors.h5: damaged"),
+    ("tiny/layers.csv", Path.unlink, "layers.csv is missing"),
+    ("tiny/model.json", Path.unlink, "model.json is missing"),
+    ("tiny/model.json", cut, "model.json: damaged"),
+    ("tiny/units.csv", Path.unlink, "units.csv is missing"),
+    ("tiny/units.csv", cut, "units.csv: damaged (ends in mid-line)"),
+    ("tiny/units.csv", behead, "units.csv lacks layer blocks.1.0"),
+    ("tiny/examples.h5", Path.unlink, "examples.h5 is missing"),
+    ("tiny/examples.h5", cut, "examples.h5: damaged"),
+    *((f"tiny/{name}.h5", cut, f"{name}.h5: damaged") for name in WITH_SHARDS),
+    ("tiny/channels/conv_stem/0-2.h5", swap, "0-2.h5: lacks channel 2; delete it"),
+    ("atlas/tiny/conv_stem.html", cut, "conv_stem.html ends too early"),
+    ("atlas/tiny/conv_stem", shutil.rmtree, "conv_stem is missing"),
+]
+
+
+def problems_of(sweep: Path, capsys, monkeypatch) -> list[str]:
+    """What the command says in the folder of a sweep."""
+    monkeypatch.chdir(sweep)
+    monkeypatch.setattr(sys, "argv", ["konvolut", "verify", "--configfile", "config.yaml"])
+    status = main()
+    *found, total = capsys.readouterr().out.splitlines()
+    assert status == int(bool(found))
+    assert f"{len(found) or 'no'} problem" in total
+    return found
+
+
+def test_a_finished_sweep_has_no_problems_and_nothing_in_it_is_a_stranger(finished, capsys, monkeypatch):
+    assert problems_of(finished, capsys, monkeypatch) == []
+    assert checks.stale(plan.read_plan(finished / "results/plan.tsv"), finished / "results") == []
+
+
+@pytest.mark.parametrize(("name", "damage", "sentence"), DAMAGES, ids=lambda part: getattr(part, "__name__", part))
+def test_each_kind_of_file_that_is_gone_damaged_or_incomplete_is_told(
+    sweep, name, damage, sentence, capsys, monkeypatch
+):
+    damage(sweep / "results" / name)
+    found = problems_of(sweep, capsys, monkeypatch)
+    assert [line for line in found if sentence in line and line.startswith(f"results/{name}")], found
+
+
+def test_a_picture_of_the_atlas_that_is_cut_off_is_told(sweep, capsys, monkeypatch):
+    picture = next((sweep / "results/atlas/tiny/conv_stem").glob("*.webp"))
+    cut(picture)
+    (found,) = problems_of(sweep, capsys, monkeypatch)
+    assert found.startswith(f"results/atlas/tiny/conv_stem/{picture.name}: damaged")
+
+
+def test_results_of_other_settings_or_another_photograph_are_told(sweep, capsys, monkeypatch):
+    change(sweep, saliency={"methods": ["vanilla"]}, fooling={"steps": 4}, channels={"channels": "first:3", "steps": 5})
+    found = "\n".join(problems_of(sweep, capsys, monkeypatch))
+    assert "saliency/0-2.h5: made with another methods: ['vanilla', 'positive', 'negative'], not ['vanilla']" in found
+    assert "fooling/0-0.h5: made with another steps: 3, not 4" in found
+    assert "channels/conv_stem/0-2.h5: made with recipe.steps = 4, not 5" in found
+    assert "dreams" not in found
+
+
+def test_results_of_a_photograph_that_has_changed_since_are_told(sweep, capsys, monkeypatch):
+    sheet = (
+        (sweep / "images.tsv").read_text().replace("package:skimage/data/coffee.png", "package:skimage/data/cell.png")
+    )
+    (sweep / "images.tsv").write_text(sheet)
+    found = problems_of(sweep, capsys, monkeypatch)
+    assert "results/tiny/dreams/conv_stem/1-1.h5: made of another photograph coffee" in found
+    assert not [line for line in found if "patches" in line], "which is of another photograph"
 
 
 def test_what_belongs_to_nothing_is_listed_and_can_be_deleted(results, planned):
