@@ -192,7 +192,7 @@ def _report_maps(maps: np.ndarray, compression: str, folder: Path, rounds: int) 
 def _in_memory(maps: np.ndarray, compression: str) -> None:
     """The filters alone: a file that never reaches the disk."""
     with hdf5.h5py.File("memory", "w", driver="core", backing_store=False) as file:
-        chunks = activation_files.map_chunks(maps, len(maps))
+        chunks = activation_files.map_chunks(maps, len(maps), compression)
         file.create_dataset("maps", data=maps, chunks=chunks, fletcher32=True, **hdf5.compressed(compression))
 
 

@@ -191,12 +191,19 @@ def test_h5dump_reads_maps_of_the_default_compression_with_the_plugin_path_of_th
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (500, 2048, 7, 7), (12, 32, 112, 112), (3, 1000, 1, 1)])
-def test_chunks_fit_the_data_and_hold_whole_maps(shape):
+@pytest.mark.parametrize("compression", ["blosc-lz4", "gzip", "none"])
+def test_chunks_fit_the_data_and_hold_whole_maps(shape, compression):
     maps = np.lib.stride_tricks.as_strided(np.zeros(1, np.float16), shape, (0, 0, 0, 0))
-    chunks = activation_files.map_chunks(maps, len(maps))
+    chunks = activation_files.map_chunks(maps, len(maps), compression)
     assert chunks[2:] == shape[2:]
     assert all(0 < part <= whole for part, whole in zip(chunks, shape, strict=True))
-    assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * activation_files.CHUNK_BYTES
+    assert chunks[0] * chunks[1] == 1 or np.prod(chunks) * 2 <= 2 * activation_files.CHUNK_BYTES[compression]
+
+
+def test_maps_that_are_not_compressed_lie_in_fewer_chunks():
+    maps = np.zeros((200, 64, 7, 7), np.float16)
+    chunks = {name: np.prod(activation_files.map_chunks(maps, 200, name)) for name in ("blosc-lz4", "none")}
+    assert 3 < chunks["none"] / chunks["blosc-lz4"] < 5
 
 
 def test_named_objects_come_back_as_they_were_numbers_and_texts_alike(tmp_path, rng):

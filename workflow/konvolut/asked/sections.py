@@ -41,7 +41,7 @@ class ActivationsSettings:
     maps: tuple[str, ...] = setting(IMAGES, ("first:64",))
     maps_layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     dtype: str = setting(kinds.choice("float16", "float32"), "float16")
-    compression: str = setting(kinds.choice("blosc-lz4", "gzip", "none"), "blosc-lz4")
+    compression: str = setting(kinds.choice("none", "blosc-lz4", "gzip"), "none")
     draft: bool = setting(kinds.SWITCH, False)
     images_per_shard: int = setting(kinds.whole(1), 512)
 

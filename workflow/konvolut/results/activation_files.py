@@ -13,8 +13,8 @@ from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, ope
 # Bytes of one chunk of maps, and how many times more photographs than channels it holds: found by reading one channel
 # over all photographs and one photograph over all channels (benchmarks/evidence.py hdf5). Both then take up to 5 times as
 # long as a file of just these numbers; with 128 KB of as many of each a channel took up to 38 times as long. Below 16 KB
-# the cost per chunk wins.
-CHUNK_BYTES, TALLER = 16 * 1024, 4
+# the cost per chunk wins. What must not be decompressed may lie in larger chunks, which are written in half the time.
+CHUNK_BYTES, TALLER = {"none": 64 * 1024, "blosc-lz4": 16 * 1024, "gzip": 16 * 1024}, 4
 # Photographs and units in one chunk of pooled statistics: as many as wait in memory, and what look-alikes read at once.
 POOLED_CHUNK = (64, 256)
 POOLED = ("max", "mean", "cell")
@@ -46,7 +46,7 @@ class ActivationsWriter:
                 continue
             place = f"layers/{layer}/{name}"
             if place not in self.growing:
-                chunks = map_chunks(rows, self.maps_at_most) if name == "maps" else _pooled_chunks(rows)
+                chunks = map_chunks(rows, self.maps_at_most, self.compression) if name == "maps" else _pooled_chunks(rows)
                 compression = self.compression if name == "maps" else "gzip"
                 self.growing[place] = Growing(self.file, place, chunks, compression)
             self.growing[place].add(rows)
@@ -177,10 +177,10 @@ def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:
         return maps[keys.index(image)] if maps is not None and image in keys else None
 
 
-def map_chunks(maps: np.ndarray, photographs_at_most: int) -> tuple[int, int, int, int]:
+def map_chunks(maps: np.ndarray, photographs_at_most: int, compression: str) -> tuple[int, int, int, int]:
     """Chunk shape for maps (n, C, H, W): whole maps, of more photographs than channels."""
     _, channels, height, width = maps.shape
-    cells = max(1, CHUNK_BYTES // max(1, height * width * maps.itemsize))
+    cells = max(1, CHUNK_BYTES[compression] // max(1, height * width * maps.itemsize))
     photographs = min(photographs_at_most, cells, max(1, round((cells * TALLER) ** 0.5)))
     return photographs, min(channels, max(1, cells // photographs)), height, width
 
