@@ -258,7 +258,7 @@ class Results:
         pictured = {
             f"{number}-{way}": contents.ClassPicture(
                 *(number, CLASSES[number], way, seen // 2, 0.97, 4, steps, np.stack([seen, seen // 2])),
-                *(9 * curve, curve),
+                *(9 * curve, curve, np.array([9, 9, 6, 6], np.float32), np.array([0.81, 0.8], np.float32), 0),
             )
             for number in (1, 5)
             for way in ("none", "l2")

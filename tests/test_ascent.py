@@ -13,6 +13,7 @@ from konvolut.asked.settings import ModelSource
 from konvolut.network import models
 from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent, climb, steps, transforms
+from konvolut.results.contents import PER_UNIT
 
 LAYER = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5)
 
@@ -127,7 +128,7 @@ def test_a_photograph_of_odd_size_dreams_the_same_bits_alone_and_beside_others(l
     units = starts(0, 1, 2, picture=photograph(107, 45))
     together = ascent.ascend(lean, LAYER, units, recipe, (107, 45))
     alone = ascent.ascend(lean, LAYER, units[1:2], recipe, (107, 45))
-    for field in ascent.PER_UNIT:
+    for field in PER_UNIT:
         assert np.array_equal(getattr(alone, field)[0], getattr(together, field)[1]), field
 
 
@@ -142,7 +143,7 @@ def test_variants_of_a_unit_differ_more_with_diversity_and_know_no_other_unit(le
 
     together = ascent.ascend(lean, LAYER, units, recipe, (32, 32))
     alone = ascent.ascend(lean, LAYER, units[2:4], dataclasses.replace(recipe, units_per_batch=1), (32, 32))
-    for field in ascent.PER_UNIT:
+    for field in PER_UNIT:
         assert np.array_equal(getattr(alone, field), getattr(together, field)[2:4]), field
     assert differences(together) > differences(ascent.ascend(lean, LAYER, units, alike, (32, 32)))
 

@@ -41,6 +41,13 @@ def test_a_class_shows_its_pictures_its_photographs_and_its_passport(atlas):
     assert set(re.findall(r'href="../../images/([^"]+).html"', page)) == {*named, "index"}
 
 
+def test_a_class_page_says_whether_the_moved_picture_is_recognised(atlas):
+    page = (atlas / "classes/lite0/5.html").read_text(encoding="utf-8")
+    assert "81 % when the picture is moved, turned and scaled a little: good" in " ".join(page.split())
+    known = json.loads((atlas / "manifest.json").read_text(encoding="utf-8"))["classes"]
+    assert {entry["verdict"] for entry in known} == {"good"}
+
+
 def test_the_list_of_classes_leads_to_each_and_scripts_know_them(atlas):
     listed = (atlas / "classes/index.html").read_text(encoding="utf-8")
     known = json.loads((atlas / "manifest.json").read_text(encoding="utf-8"))["classes"]

@@ -60,3 +60,11 @@ def test_a_picture_that_is_to_silence_its_unit_is_held_against_the_photograph_th
 )
 def test_an_objective_silences_a_unit_if_all_its_terms_of_the_own_channel_do(objective, expected):
     assert terms.silences(objective) is expected
+
+
+@pytest.mark.parametrize(
+    ("curve", "steps", "first", "letter"),
+    [([0, 0, 0], 2, 1.0, "d"), ([0, 1, 2], 2, 0.6, "g"), ([0, 1, 2], 2, 0.4, "w"), ([3], 2, 1.0, "g")],
+)
+def test_a_class_is_good_where_it_is_recognised_in_the_moved_picture_too(curve, steps, first, letter):
+    assert health.class_verdict(np.array(curve, np.float32), steps, first) == letter

@@ -69,7 +69,7 @@ ROWS = [
         "pictures.scores",
         "pictures.steps",
     },
-    {"pictures.climb", "pictures.octaves", "pictures.ascent"},
+    {"pictures.climb", "pictures.octaves", "pictures.watch", "pictures.ascent"},
     {"techniques.attributions", "techniques.refusals", "techniques.sketches"},
     {"techniques.evidence"},
     {name for name in MODULES if name.startswith("techniques.")}

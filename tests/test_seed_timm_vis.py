@@ -121,13 +121,14 @@ def test_a_synthetic_image_takes_its_steps(network):
         (-outs[0][130]).backward()
         optimiser.step()
         scheduler.step()
-    recipe = named("timm-vis", steps=STEPS, keep_every=0)
+    recipe = named("timm-vis", steps=STEPS, keep_every=0, retries=0)
     numbers = (recipe.learning_rate, recipe.weight_decay, recipe.step_size, recipe.gamma, named("timm-vis").steps)
     assert numbers == (10, 5e-2, 100, 0.9, 500)
-    found = classes.picture(network, layer_of(network, ""), 130, recipe, 7, 0.9, 96)
-    np.testing.assert_allclose(found.curve[:STEPS], curve, rtol=5e-3, atol=1e-4)
-    np.testing.assert_allclose(found.probabilities[:STEPS], confidence, rtol=5e-3)
-    assert np.quantile(np.abs(found.picture.astype(int) - as_u8(network, values)), 0.99) <= 2
+    unit = ascent.UnitStart(130, (7,), is_class=True, enough=0.9)
+    found = ascent.ascend(network, classes.whole_model(layer_of(network, ""), network), [unit], recipe, (96, 96))
+    np.testing.assert_allclose(found.curve[0, :STEPS], curve, rtol=5e-3, atol=1e-4)
+    np.testing.assert_allclose(found.watched[0, :STEPS], confidence, rtol=5e-3)
+    assert np.quantile(np.abs(found.picture[0].astype(int) - as_u8(network, values)), 0.99) <= 2
 
 
 def test_its_deep_dream_takes_its_steps(network):

@@ -90,7 +90,8 @@ def of_class(settings: Settings, costs: Mapping[str, Pass]) -> Load:
     options, whole = settings.classes, costs[""]
     count, recipe = len(options.regularisation), options.recipe
     size = count * COLOURS * recipe.size_px**2 * _kept(recipe)
-    return Load(whole, count * channel_passes(recipe, whole), size, view=view_of(recipe, recipe.size_px, whole))
+    view = shown(recipe, whole)
+    return Load(whole, count * channel_passes(recipe, whole), size, _at_once(recipe, whole, view), view=view)
 
 
 def _at_once(recipe: Recipe, one: Pass, view: float) -> int:

@@ -16,7 +16,7 @@ from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import model, plates
 from konvolut.atlas.charts import curve_points
 from konvolut.atlas.model import Network
-from konvolut.pictures import images
+from konvolut.pictures import health, images
 from konvolut.results import contents, store
 
 LARGE = 3 / 2  # of settings.large_px: the pictures are what the page is about
@@ -54,6 +54,8 @@ class Portrait:
     all_steps: int
     curve: str
     score: list[float]
+    verdict: str
+    held_out: float
     passport: dict
 
 
@@ -84,6 +86,8 @@ class ClassView:
             "page": self.page,
             "picture": f"{quote(self.model.key)}/{first.picture}",
             "probability": first.probability,
+            "held_out": first.held_out,
+            "verdict": first.verdict,
         }
 
 
@@ -142,15 +146,19 @@ def _write(content: contents.ClassPicture, passport: dict, folder: Path, setting
         animation = f"{name}-steps.webp"
         frames = [images.shrink(one, settings.large_px) for one in (*content.intermediate, content.picture)]
         images.write_animation(folder / animation, frames, plates.QUALITY)
+    all_steps = int(passport.get("recipe", {}).get("steps", content.steps))
+    verdict = health.class_verdict(content.curve, all_steps, float(content.held_out[1]))
     return Portrait(
         regularisation=content.regularisation,
         picture=quote(f"{name}.webp"),
         animation=quote(animation),
         probability=float(content.probability),
         steps=int(content.steps),
-        all_steps=int(passport.get("recipe", {}).get("steps", content.steps)),
+        all_steps=all_steps,
         curve=curve_points(np.asarray(content.probabilities), 0.0, 1.0),
         score=[float(content.curve[0]), float(content.curve[-1])],
+        verdict=health.NAMES[verdict],
+        held_out=float(content.held_out[0]),
         passport=passport,
     )
 

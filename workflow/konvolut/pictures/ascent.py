@@ -4,7 +4,8 @@ A unit's picture does not depend on its batch-mates: every random number comes f
 CPU, the objective is per sample, and the optimisers work element by element. On CPUs with `streamlined` networks the
 bits are the same for any batch: where a picture's sides are no multiples of 16, a unit's place in the batch would
 decide which vector lane its numbers fall into (some functions round differently at a vector's end, and an ascent is
-chaotic), so that such pictures are made one by one.
+chaotic), so that such pictures are made one by one. Behind modules that put out a few numbers per picture (squeeze and
+excitation) it decides it all the same, and pictures are the same but for rounding.
 
 Retry ladder for a unit whose objective did not rise (attempt 0 is the recipe as it is):
     1  another seed
@@ -35,7 +36,8 @@ from konvolut.pictures.parameters import Maco, start_noise, start_pictures
 from konvolut.pictures.scores import score
 from konvolut.pictures.transforms import Crops, draw, draw_crops
 from konvolut.pictures.views import viewer
-from konvolut.results.contents import PER_UNIT, Pictures, Priors, rows_of
+from konvolut.pictures.watch import Watch
+from konvolut.results.contents import Pictures, Priors, rows_of
 
 Layers = tuple[LayerSpec, ...]  # the units' own, and others that an objective names
 
@@ -50,13 +52,17 @@ WHOLE_LAYER = -1
 @dataclasses.dataclass(frozen=True)
 class UnitStart:
     """One picture to make: a channel, one seed per attempt, and the photograph to start from, (H, W, 3) uint8, or what
-    photographs have in common (recipe maco). `known` is a photograph whose features the objective compares with."""
+    photographs have in common (recipe maco). `known` is a photograph whose features the objective compares with.
+    A class is a channel of the whole model (layer "") that is watched; `enough` is the probability that ends its climb.
+    """
 
     channel: int
     seeds: tuple[int, ...]
     picture: np.ndarray | None = None
     priors: Priors | None = None
     known: np.ndarray | None = None
+    is_class: bool = False
+    enough: float | None = None
 
 
 def ascend(
@@ -101,14 +107,19 @@ def _with_retries(network: Network, layers: Layers, units: Sequence[UnitStart], 
     """One batch of units, the dead ones (all their variants) again and again as far as recipe and ladder go."""
     result = _attempt(network, layers, units, recipe, size, attempt=0)
     for attempt in range(1, 1 + min(recipe.retries, LAST_ATTEMPT)):
-        dead = {row // recipe.variants for row, curve in enumerate(result.curve) if not rises(curve)}
+        dead = {row // recipe.variants for row, curve in enumerate(result.curve) if _is_dead(curve)}
         if not dead:
             break
         rows = [row for row in range(len(units)) if row // recipe.variants in dead]
         again = _attempt(network, layers, [units[row] for row in rows], recipe, size, attempt=attempt)
-        for name in PER_UNIT if result.transparency is None else (*PER_UNIT, "transparency"):
+        for name in result.per_unit():
             getattr(result, name)[rows] = getattr(again, name)
     return result
+
+
+def _is_dead(curve: np.ndarray) -> bool:
+    """Whether an objective never rose; one that was finished before its last step did."""
+    return not np.isnan(curve[-1]) and not rises(curve)
 
 
 def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size, *, attempt: int) -> Pictures:
@@ -123,14 +134,17 @@ def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe
     channels = torch.tensor([unit.channel for unit in units], device=network.device)
     start = _start(network, units, recipe, size, generators)
     lean = narrowed(network, recipe.precision)
+    watch = Watch(network, channels, [unit.enough for unit in units]) if units[0].is_class else None
 
     def climbed(start: Start, recipe: Recipe, before: int) -> Climb:
         scene = _scene(lean, layers, channels, recipe, tuple(start.pictures().shape[2:]), generators)
         known = _known(lean, units, tuple(start.pictures().shape[2:]))
-        leaks = {"leaks": lambda: leaking(lean.module)} if attempt >= FIRST_LEAKING_ATTEMPT else {}
-        return climb(start, dataclasses.replace(scene, known=known, **leaks), recipe, before)
+        more = {"leaks": lambda: leaking(lean.module)} if attempt >= FIRST_LEAKING_ATTEMPT else {}
+        more |= {"watch": watch} if watch else {}
+        return climb(start, dataclasses.replace(scene, known=known, **more), recipe, before)
 
     run = octaves.climb_octaves(start, recipe, climbed) if recipe.octaves > 1 else climbed(start, recipe, 0)
+    run, watched = watched_by(watch, run, recipe) if watch else (run, None)
     kept = torch.stack(run.kept, dim=1) if run.kept else torch.empty(len(units), 0, *size, 3, dtype=torch.uint8)
     return Pictures(
         channel=channels.cpu().numpy().astype(np.int32),
@@ -141,7 +155,22 @@ def _attempt(network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe
         activation=_activation(network, layers[0], run.pictures, channels, [unit.seeds[0] for unit in units]),
         attempt=np.full(len(units), attempt, dtype=np.int32),
         transparency=start.transparency.cpu().numpy() if isinstance(start, Maco) else None,
+        watched=watched[:, ::stride] if watch else None,
     )
+
+
+def watched_by(watch: Watch, run: Climb, recipe: Recipe) -> tuple[Climb, np.ndarray]:
+    """The climb with each picture as it was when it was finished, its curve NaN after that, and the probabilities.
+
+    Pictures that were not to be any more on the way are black.
+    """
+    noted = watch.probabilities(recipe.steps + 1)
+    curve = torch.full((recipe.steps + 1, len(noted)), torch.nan, device=run.curve.device)
+    curve[: len(run.curve)] = run.curve.float()
+    curve[torch.from_numpy(np.isnan(noted)).T.to(curve.device)] = torch.nan
+    count = recipe.steps // recipe.keep_every if recipe.keep_every else 0
+    kept = [*run.kept, *(torch.zeros_like(run.pictures) for _ in range(count - len(run.kept)))]
+    return dataclasses.replace(run, curve=curve, kept=kept, pictures=watch.pictures(run.pictures)), noted
 
 
 def _activation(network: Network, layer: LayerSpec, pictures: Tensor, channels: Tensor, seeds: list[int]) -> np.ndarray:

@@ -37,8 +37,8 @@ class Scene:
     """What a climb looks at: the model as far as needed, the objective (B,) of what it makes of a batch, the warps
     (steps + 1, B, 2, 3) or None, the smaller size of the coarse steps or None, what opens the leaks at first, the
     crops that take the place of warps or None, the photographs (B, C, H, W), normalised, whose features the objective
-    compares with, or None, what the curve tells where it is not the objective, and what ends the climb: told what the
-    model made of the pictures, and the pictures."""
+    compares with, or None, what the curve tells where it is not the objective, and who watches the climb and ends it:
+    told what the model made of the pictures, and the pictures."""
 
     forward: Callable[..., Looks]
     objective: Callable[[Looks], Tensor]
@@ -48,7 +48,7 @@ class Scene:
     crops: Crops | None = None
     known: Tensor | None = None
     judged: Callable[[Looks], Tensor] | None = None
-    is_enough: Callable[[Looks, Start], bool] = lambda looks, start: False
+    watch: Callable[[Looks, Start], bool] = lambda looks, start: False
 
 
 def climb(start: Start, scene: Scene, recipe: Recipe, before: int = 0) -> Climb:
@@ -65,7 +65,7 @@ def climb(start: Start, scene: Scene, recipe: Recipe, before: int = 0) -> Climb:
                 objective = objective.unflatten(0, (-1, recipe.crops)).mean(dim=1)
             objective = objective - penalty
             curve.append((objective if scene.judged is None else scene.judged(looks)).detach())
-            if scene.is_enough(looks, start) or step == recipe.steps:
+            if scene.watch(looks, start) or step == recipe.steps:
                 break
             (start.values.grad,) = torch.autograd.grad(objective.sum(), start.values)
         optimiser.param_groups[0]["lr"] = rate(recipe, step)

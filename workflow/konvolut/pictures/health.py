@@ -5,6 +5,8 @@ w  weak          the clean picture excites its unit less than the best photograp
 g  good          it excites the unit more
                  (pictures that are to silence it: weak if they excite it more than the least exciting photograph)
 -  not compared  no photographs to compare with
+
+A picture of a class is good where the model takes it for the class under most of the held-out transforms, too.
 """
 
 import numpy as np
@@ -14,6 +16,7 @@ NAMES = {GOOD: "good", WEAK: "weak", DEAD: "dead", NOT_COMPARED: "not compared"}
 # A rise below this share of the start's magnitude is none, nor is one that float32 cannot tell from 0 beside 1:
 # weights that training left at 1e-8 give such (channel 11 of tf_efficientnet_lite0's conv_stem rises by 2e-7).
 LEAST_SHARE, LEAST_RISE = 1e-4, 1e-6
+MOST = 0.5
 
 
 def rises(curve: np.ndarray) -> bool:
@@ -36,6 +39,14 @@ def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None, natu
     if natural_min is not None:
         return WEAK if clean_max > natural_min else GOOD
     return WEAK if clean_max < natural_max else GOOD
+
+
+def class_verdict(curve: np.ndarray, steps: int, first: float) -> str:
+    """One letter from a class' curve, the steps it could have taken (fewer were enough), and the share of held-out
+    transforms under which the class is the likeliest."""
+    if len(curve) > steps and not rises(curve):
+        return DEAD
+    return GOOD if first > MOST else WEAK
 
 
 def deviations(maximum: float, natural_mean: float, natural_std: float) -> float:

@@ -20,16 +20,21 @@ class Pictures:
     activation: np.ndarray
     attempt: np.ndarray
     transparency: np.ndarray | None = None
+    watched: np.ndarray | None = None  # of classes alone (n, steps + 1): the probability on the way, NaN after the end
+
+    def per_unit(self) -> tuple[str, ...]:
+        """The fields with a row per unit."""
+        return (*PER_UNIT, *(name for name in OF_SOME if getattr(self, name) is not None))
 
 
-# Fields of Pictures with a row per unit.
-PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", "transparency"))
+# Fields of Pictures with a row per unit, in all and in some.
+OF_SOME = ("transparency", "watched")
+PER_UNIT = tuple(field.name for field in dataclasses.fields(Pictures) if field.name not in ("step", *OF_SOME))
 
 
 def rows_of(parts: Sequence[Pictures], rows: slice = slice(None)) -> Pictures:
     """Some rows (units) of each of the parts, joined; those of one part alone are not copied."""
-    names = PER_UNIT if parts[0].transparency is None else (*PER_UNIT, "transparency")
-    found = {name: [getattr(part, name)[rows] for part in parts] for name in names}
+    found = {name: [getattr(part, name)[rows] for part in parts] for name in parts[0].per_unit()}
     joined = {name: np.concatenate(values) if len(values) > 1 else values[0] for name, values in found.items()}
     return dataclasses.replace(parts[0], **joined)
 
@@ -60,6 +65,9 @@ class ClassPicture:
     intermediate: np.ndarray
     curve: np.ndarray
     probabilities: np.ndarray
+    activation: np.ndarray
+    held_out: np.ndarray
+    attempt: int
 
 
 @dataclasses.dataclass(frozen=True)

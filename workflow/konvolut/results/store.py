@@ -59,7 +59,11 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── steps               int            until it was enough, or all
         ├── step, intermediate  (m,) int32, (m, H, W, 3) uint8
         ├── curve               (steps + 1,) float32   the class' score less the regularisation
-        └── probabilities       (steps + 1,) float32   of the class, as the model saw the picture at each step
+        ├── probabilities       (steps + 1,) float32   of the class, as the model saw the picture at each step
+        ├── activation          (4,) float32   the class' score: clean mean and max, both under held-out transforms
+        ├── held_out            (2,) float32   under held-out transforms: the median of the class' probability, and the
+        │                                      share of them under which it is the likeliest
+        └── attempt             int            0, or how many retries of the ladder it took
 
     results/priors.h5                                          kind = priors, for the recipe maco
     ├── magnitude               (C, S, S // 2 + 1) float32     mean |rfft2| of the photographs' independent colours

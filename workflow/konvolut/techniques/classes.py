@@ -3,6 +3,8 @@
 The objective is that of Simonyan et al. 2013 (arXiv 1312.6034), score(x) - weight * sum of x² (l2) or of |x| (l1) of
 the normalised picture x, or the score alone (none); recipe `timm-vis` takes timm-vis' steps. Where a probability was
 asked for, the climb ends as soon as the picture *as saved*, in 8 bits, has it.
+
+They climb as pictures of channels do (ascent.py): many beside one another, dead ones by the same ladder.
 """
 
 import dataclasses
@@ -19,19 +21,14 @@ from konvolut.asked.shards import ClassesShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number
-from konvolut.network.photographs import as_inputs
-from konvolut.network.streamline import narrowed, streamlined
-from konvolut.pictures.ascent import moved
-from konvolut.pictures.climb import Looks, Scene, Start, climb, to_u8
-from konvolut.pictures.health import rises
-from konvolut.pictures.objectives import Seen, summed
-from konvolut.pictures.parameters import start_noise
+from konvolut.network.streamline import streamlined
+from konvolut.pictures.ascent import UnitStart, ascend
+from konvolut.pictures.scores import recognised
+from konvolut.pictures.watch import SCORES, Watch
 from konvolut.results import contents
 from konvolut.results.part import Part
-from konvolut.techniques.channels import attempt_seeds, coarse_size, fitting, side_px
+from konvolut.techniques.channels import attempt_seeds, fitting, side_px
 from konvolut.techniques.patches import last_layer
-
-SCORES = ""  # the whole model, as named_modules() calls it
 
 
 def render(
@@ -43,35 +40,51 @@ def render(
     if not network.class_names:
         raise UserError(f"classes: model {shard.model.id!r} has no classes (num_classes is 0)")
     targets = [class_number(target, network.class_names, "classes: targets") for target in shard.targets]
-    network, end = streamlined(network, SCORES), last_layer(Path(census))
-    side = side_px(network, end, shard.recipe)
-    shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, end, (side, side)))
+    network, whole = streamlined(network, SCORES), whole_model(last_layer(Path(census)), network)
+    side = side_px(network, whole, shard.recipe)
+    shard = dataclasses.replace(shard, recipe=fitting(shard.recipe, network, whole, (side, side)))
     of_all = {name: value for name, value in told(shard).items() if name not in ("targets", "regularisation")}
     facts = network.facts() | of_all | {"side_px": side}
     passport = provenance.passport(technique="classes", code=provenance.code_digest("techniques.classes"), **facts)
     wanted = {f"{target}-{name}": (target, name) for target in targets for name in shard.regularisation}
     part = Part(output, "classes", passport, list(wanted), progress)
-    for key in part.missing():
-        target, name = wanted[key]
-        recipe = regularised(shard.recipe, name, shard)
-        found = risen(network, end, target, recipe, shard, side)
-        part.keep({key: dataclasses.replace(found, regularisation=name)})
+    for name in shard.regularisation:
+        left = [wanted[key][0] for key in part.missing() if wanted[key][1] == name]
+        if left:
+            climb(network, whole, left, shard, name, side, part.keep)
     part.finish()
 
 
-def risen(
-    network: models.Network, end: LayerSpec, target: int, recipe: Recipe, shard: ClassesShard, side: int
-) -> contents.ClassPicture:
-    """The picture of one class, made again from other noise as often as the recipe says while its score stays low.
+def whole_model(end: LayerSpec, network: models.Network) -> LayerSpec:
+    """What a model puts out, as a layer with a channel per class that sees what its last layer sees."""
+    return dataclasses.replace(end, name=SCORES, layout="bc", channels=len(network.class_names), height=1, width=1)
 
-    Nothing leaks as it does for channels (ascent.py): between a score and its weights there is no ReLU to be off.
-    """
+
+def climb(
+    network: models.Network,
+    whole: LayerSpec,
+    targets: list[int],
+    shard: ClassesShard,
+    regularisation: str,
+    side: int,
+    keep: Callable[[dict[str, contents.ClassPicture]], None],
+) -> None:
+    """Make the pictures of some classes with one regularisation; `keep` is told of each batch, by name."""
+    recipe = regularised(shard.recipe, regularisation, shard)
+    units = [class_start(shard, target) for target in targets]
+
+    def keep_batch(first: int, made: contents.Pictures) -> None:
+        seeds = [unit.seeds[0] for unit in units[first : first + len(made.channel)]]
+        found = class_pictures(network, made, seeds, recipe, regularisation)
+        keep({f"{one.target_class}-{regularisation}": one for one in found})
+
+    ascend(network, whole, units, recipe, (side, side), keep_batch)
+
+
+def class_start(shard: ClassesShard, target: int) -> UnitStart:
+    """The picture of one class to make, its seeds by the class alone."""
     seeds = attempt_seeds(shard.seed, shard.model.id, "", target, "classes")
-    for seed in seeds[: 1 + recipe.retries]:
-        found = picture(network, end, target, recipe, seed, shard.min_prob, side)
-        if found.steps < recipe.steps or rises(found.curve):
-            break
-    return found
+    return UnitStart(target, seeds, is_class=True, enough=shard.min_prob)
 
 
 def regularised(recipe: Recipe, name: str, shard: ClassesShard) -> Recipe:
@@ -80,56 +93,32 @@ def regularised(recipe: Recipe, name: str, shard: ClassesShard) -> Recipe:
     return dataclasses.replace(recipe, **strengths[name])
 
 
-class Watch:
-    """Notes a class' probability at each step; ends the climb when the 8-bit picture has what was asked for."""
-
-    def __init__(self, network: models.Network, target: int, min_prob: float | None) -> None:
-        self.network, self.target, self.min_prob = network, target, min_prob
-        self.probabilities: list[float] = []
-
-    def __call__(self, looks: Looks, start: Start) -> bool:
-        scores = looks[SCORES].output.detach()[:, :, 0, 0]
-        self.probabilities.append(float(scores.softmax(1)[0, self.target]))
-        if self.min_prob is None:
-            return False
-        return self.probabilities[-1] >= self.min_prob and self.of(to_u8(start.pictures())) >= self.min_prob
-
-    @torch.no_grad()
-    def of(self, pictures_u8: torch.Tensor) -> float:
-        """The class' probability for one finished picture (1, H, W, 3) uint8."""
-        return float(self.network.module(as_inputs(self.network, pictures_u8.numpy())).softmax(1)[0, self.target])
-
-
-def picture(
-    network: models.Network, end: LayerSpec, target: int, recipe: Recipe, seed: int, min_prob: float | None, side: int
-) -> contents.ClassPicture:
-    """The picture of one class; `end` is the model's last layer."""
-    generator = torch.Generator().manual_seed(seed)
-    start = start_noise(recipe, network, [generator], (side, side))
-    watch, lean = Watch(network, target, min_prob), narrowed(network, recipe.precision)
-    scene = Scene(
-        forward=lambda view: {SCORES: _seen(lean.module(view).float())},
-        objective=summed(recipe.objective, SCORES, torch.tensor([target], device=network.device)),
-        matrices=moved(recipe, [generator], network.device),
-        coarse=coarse_size(end, recipe, (side, side)),
-        is_enough=watch,
-    )
-    run = climb(start, scene, recipe)
-    kept = torch.cat(run.kept).numpy() if run.kept else np.empty((0, side, side, 3), np.uint8)
-    return contents.ClassPicture(
-        target_class=target,
-        target_name=network.class_names[target],
-        regularisation="none",
-        picture=run.pictures[0].numpy(),
-        probability=watch.of(run.pictures),
-        steps=len(run.curve) - 1,
-        step=np.arange(1, len(kept) + 1, dtype=np.int32) * recipe.keep_every,
-        intermediate=kept,
-        curve=run.curve[:, 0].float().cpu().numpy(),
-        probabilities=np.array(watch.probabilities, np.float32),
-    )
-
-
-def _seen(scores: torch.Tensor) -> Seen:
-    cells = scores[:, :, None, None]
-    return Seen(cells, cells, (1, 1))
+def class_pictures(
+    network: models.Network, made: contents.Pictures, seeds: list[int], recipe: Recipe, regularisation: str
+) -> list[contents.ClassPicture]:
+    """A finished batch, each picture with what the model says to it, and as long as it climbed."""
+    classes, pictures = torch.from_numpy(made.channel).long().to(network.device), torch.from_numpy(made.picture)
+    probability = Watch(network, classes, [None] * len(classes)).of(pictures).cpu().numpy()
+    held_out = recognised(network, pictures, classes, seeds)
+    found = []
+    for row, target in enumerate(map(int, made.channel)):
+        steps = int(np.isfinite(made.watched[row]).sum()) - 1
+        count = steps // recipe.keep_every if recipe.keep_every else 0
+        found.append(
+            contents.ClassPicture(
+                target_class=target,
+                target_name=network.class_names[target],
+                regularisation=regularisation,
+                picture=made.picture[row],
+                probability=float(probability[row]),
+                steps=steps,
+                step=made.step[:count],
+                intermediate=made.intermediate[row, :count],
+                curve=made.curve[row, : steps + 1],
+                probabilities=made.watched[row, : steps + 1],
+                activation=made.activation[row],
+                held_out=held_out[row],
+                attempt=int(made.attempt[row]),
+            )
+        )
+    return found
