@@ -1,11 +1,20 @@
-"""Memory of the C library: freed blocks are kept for the next step instead of going back to the system."""
+"""Memory: freed blocks of the C library are kept for the next step; batches that do not fit are halved."""
 
 import ctypes
+import gc
 import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+
+Item, Made = TypeVar("Item"), TypeVar("Made")
 
 # Names and values of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 NEVER_TRIM, NO_MAPPED_BLOCKS = (1 << 31) - 1, 0
+# How torch says on a CPU and on MPS that there is no memory: as any other mistake but for these words.
+WORDS = ("can't allocate memory", "not enough memory", "backend out of memory")
 
 
 def keep_freed_blocks() -> bool:
@@ -22,3 +31,49 @@ def keep_freed_blocks() -> bool:
     except AttributeError:
         return False
     return bool(mallopt(M_MMAP_MAX, NO_MAPPED_BLOCKS) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
+
+
+class Halving:
+    """Batches of `size`, halved whenever one does not fit into memory, and then so for all that follow."""
+
+    def __init__(self, size: int, together: int = 1) -> None:
+        """`together` items that stand beside one another are never parted."""
+        self.together = together
+        self.size = self._whole(size)
+
+    def over(self, items: Sequence[Item], compute: Callable[[Sequence[Item], int], Made]) -> Iterator[tuple[int, Made]]:
+        """The place of each batch's first item and what `compute(items of the batch, size)` made of it, where
+        the last batch may be filled up to `size`.
+
+        Where not even the smallest batch fits, the library's own error ends it.
+        """
+        done = 0
+        while done < len(items):
+            part = items[done : done + self.size]
+            made = self._made(part, compute)
+            if made is not None:
+                yield done, made[0]
+                done += len(part)
+
+    def _made(self, part: Sequence[Item], compute: Callable) -> tuple | None:
+        """What was made of a batch, as a tuple; None where it was too large, and then batches are smaller."""
+        try:
+            return (compute(part, self.size),)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or self.size <= self.together:
+                raise
+        # Out of the handler, whose error holds what the batch has filled the memory with.
+        self.size = self._whole(self.size // 2)
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return None
+
+    def _whole(self, size: int) -> int:
+        return max(size // self.together, 1) * self.together
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that there was no memory, on whatever device."""
+    known = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    return known or (isinstance(error, RuntimeError) and any(words in str(error) for words in WORDS))

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,9 +14,12 @@ from torch import Tensor
 
 from konvolut.asked.censuses import LayerSpec
 from konvolut.errors import UserError
+from konvolut.network.memory import Halving
 from konvolut.network.models import Network, denormalise, normalise
 from konvolut.network.shapes import takes
 from konvolut.pictures import images
+
+Made = TypeVar("Made")
 
 LARGEST_8_BIT = 255
 # What sides are rounded to until a model takes them: 1 is their own length; 128 px suits blocks of 8 cells of 16 px.
@@ -89,13 +93,21 @@ def batch_size(network: Network) -> int:
     return BATCH.get(network.device.type, GPU_BATCH)
 
 
-def batches_of(network: Network, seen: Iterable[Seen]) -> Iterator[tuple[list[Seen], Tensor]]:
-    """Photographs and inputs; always as many inputs, of which the first ones are the photographs."""
-    size = batch_size(network)
-    todo = iter(seen)
-    while part := list(itertools.islice(todo, size)):
-        _, inputs = next(batches(network, np.stack([one.picture for one in part])))
-        yield part, inputs
+def looked_at(
+    network: Network, seen: Iterable[Seen], look: Callable[[list[Seen], Tensor], Made]
+) -> Iterator[tuple[list[Seen], Made]]:
+    """Photographs, batch by batch, and what `look(photographs, inputs)` makes of them.
+
+    There are always as many inputs, of which the first ones are the photographs; out of memory, half as many.
+    """
+    batches, todo = Halving(batch_size(network)), iter(seen)
+
+    def looked(part: list[Seen], size: int) -> tuple[list[Seen], Made]:
+        return part, look(part, filled(network, np.stack([one.picture for one in part]), size))
+
+    while group := list(itertools.islice(todo, batches.size)):
+        for _, made in batches.over(group, looked):
+            yield made
 
 
 def _cores() -> int:
@@ -108,9 +120,13 @@ def batches(network: Network, pictures_u8: np.ndarray) -> Iterator[tuple[slice, 
     size = batch_size(network)
     for first in range(0, len(pictures_u8), size):
         rows = slice(first, min(first + size, len(pictures_u8)))
-        part = pictures_u8[rows]
-        part = np.concatenate([part, np.repeat(part[-1:], size - len(part), axis=0)])
-        yield rows, as_inputs(network, part)
+        yield rows, filled(network, pictures_u8[rows], size)
+
+
+def filled(network: Network, pictures_u8: np.ndarray, size: int) -> Tensor:
+    """`size` inputs, the first ones of pictures (n, H, W, 3) uint8, the others of copies of the last."""
+    copies = np.repeat(pictures_u8[-1:], size - len(pictures_u8), axis=0)
+    return as_inputs(network, np.concatenate([pictures_u8, copies]))
 
 
 def as_inputs(network: Network, pictures_u8: np.ndarray) -> Tensor:

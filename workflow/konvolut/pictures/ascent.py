@@ -25,6 +25,7 @@ from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.terms import linear_layers
 from konvolut.network import record
+from konvolut.network.memory import Halving
 from konvolut.network.models import Network, normalise
 from konvolut.network.streamline import narrowed
 from konvolut.pictures import octaves
@@ -76,31 +77,17 @@ def ascend(
     """Pictures (H, W) = size of `units`, those that do not rise retried by the ladder.
 
     `layers` is the units' own layer, followed by others that the objective names. The variants of one unit stand beside
-    one another in `units` and stay together. Running out of a GPU's memory halves the batch. `keep` is told of each one
-    that is finished: the place of its first unit and its pictures.
+    one another in `units` and stay together. Running out of memory halves the batch. `keep` is told of each one that is
+    finished: the place of its first unit and its pictures.
     """
     layers = (layers,) if isinstance(layers, LayerSpec) else tuple(layers)
     apart = network.device.type == "cpu" and not fills_lanes(layers[0], recipe, size)
-    batch, done = whole_units(1 if apart else recipe.at_once, recipe), 0
+    batches = Halving(1 if apart else min(recipe.at_once, len(units)), together=recipe.variants)
     parts: list[Pictures] = []
-    while done < len(units):
-        part = units[done : done + batch]
-        try:
-            parts.append(_with_retries(network, layers, part, recipe, size))
-        except torch.cuda.OutOfMemoryError:
-            if len(part) <= recipe.variants:
-                raise
-            torch.cuda.empty_cache()
-            batch = whole_units(len(part) // 2, recipe)
-            continue
-        keep(done, parts[-1])
-        done += len(part)
+    for first, made in batches.over(units, lambda part, _: _with_retries(network, layers, part, recipe, size)):
+        parts.append(made)
+        keep(first, made)
     return rows_of(parts)
-
-
-def whole_units(batch: int, recipe: Recipe) -> int:
-    """The largest batch up to `batch` that parts no variants of a unit; one unit at least."""
-    return max(batch // recipe.variants, 1) * recipe.variants
 
 
 def _with_retries(network: Network, layers: Layers, units: Sequence[UnitStart], recipe: Recipe, size) -> Pictures:

@@ -17,8 +17,8 @@ from konvolut.asked.censuses import layer_spec, read_census
 from konvolut.asked.shards import ActivationsShard
 from konvolut.errors import UserError
 from konvolut.network import memory, models
-from konvolut.network.photographs import Seen, batches_of, stream
-from konvolut.network.record import record
+from konvolut.network.photographs import Seen, looked_at, stream
+from konvolut.network.record import Recording, record
 from konvolut.results import store
 from konvolut.techniques import evidence
 
@@ -43,12 +43,15 @@ def compute(shard: ActivationsShard, census: Path, output: Path, progress: Calla
     with store.new_activations(Path(output), passport, shard.compression, max(1, len(shard.maps))) as file:
         # no_grad, not inference_mode: tensors then count their changes, see Summaries
         with torch.no_grad(), record(network.module, layers, keep=keep) as recording:
-            for batch, inputs in batches_of(network, seen):
+
+            def look(batch: list[Seen], inputs: Tensor) -> Recording:
                 keep.rows = [row for row, one in enumerate(batch) if one.photograph.id in shard.maps]
-                recording.run(network.module, inputs)
-                for name, summary in recording.items():
+                return recording.run(network.module, inputs)
+
+            for batch, found in looked_at(network, seen, look):
+                for name, summary in found.items():
                     file.add_layer(name, {kind: values[: len(batch)] for kind, values in summary.items()})
-                file.add(*_about(network, batch, recording.output, keep.rows))
+                file.add(*_about(network, batch, found.output, keep.rows))
                 done += len(batch)
                 progress(done + len(problems), len(shard.photographs))
         if not done:

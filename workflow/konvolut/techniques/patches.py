@@ -74,16 +74,16 @@ def last_layer(census: Path) -> LayerSpec:
 @torch.inference_mode()
 def _probabilities(network: models.Network, pixels: Tensor, corners: list, side: int) -> Tensor:
     """(n, classes) with the square at each corner filled with the picture's mean colour, or nothing for None."""
-    size = batch_size(network)
     mean = pixels.mean((1, 2), keepdim=True)
-    found = []
-    for first in range(0, len(corners), size):
-        part = corners[first : first + size]
+
+    def answers(part: list, size: int) -> Tensor:
         hidden = pixels.repeat(size, 1, 1, 1)  # always as many, so that no library takes another kernel
         for row, corner in enumerate(part):
             if corner is not None:
                 y, x = corner
                 hidden[row, :, y : y + side, x : x + side] = mean
         logits = network.module(models.normalise(network, hidden))
-        found.append(logits[: len(part)].softmax(1))
-    return torch.cat(found)
+        return logits[: len(part)].softmax(1)
+
+    batches = memory.Halving(batch_size(network))
+    return torch.cat([found for _, found in batches.over(corners, answers)])

@@ -15,7 +15,7 @@ from konvolut.asked.shards import SaliencyShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.classes import class_number
-from konvolut.network.photographs import batch_size, batches, look_at
+from konvolut.network.photographs import batch_size, filled, look_at
 from konvolut.results import contents
 from konvolut.results.part import Part
 from konvolut.techniques import attributions, refusals
@@ -75,18 +75,27 @@ def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable
     passport = provenance.passport(technique="saliency", code=provenance.code_digest("techniques.saliency"), **facts)
     part = Part(output, "saliency", passport, [photograph.key for photograph in shard.photographs], progress)
     left = [photograph for photograph in shard.photographs if photograph.key in part.missing()]
-    size = batch_size(network)
-    for batch in (left[first : first + size] for first in range(0, len(left), size)):
-        part.keep(maps_of(network, shard, batch, refusals.last_map(layers), refused).of_each())
+    last_map = refusals.last_map(layers)
+
+    def explained(batch: Sequence, size: int) -> contents.Saliency:
+        return maps_of(network, shard, batch, last_map, refused, size)
+
+    for _, found in memory.Halving(batch_size(network)).over(left, explained):
+        part.keep(found.of_each())
     part.finish()
 
 
 def maps_of(
-    network: models.Network, shard: SaliencyShard, photographs: Sequence, last_map: str, refused: dict[str, str]
+    network: models.Network,
+    shard: SaliencyShard,
+    photographs: Sequence,
+    last_map: str,
+    refused: dict[str, str],
+    size: int,
 ) -> contents.Saliency:
-    """The maps of one batch of photographs, by the methods of the shard that are not refused."""
+    """The maps of one batch of photographs, by the methods of the shard that are not refused; `size` inputs a pass."""
     pictures, _ = look_at(network, photographs)
-    _, inputs = next(batches(network, pictures))
+    inputs = filled(network, pictures, size)
     seeds = tuple(_seed(shard, photograph.id) for photograph in photographs)
     choose = functools.partial(choose_targets, targets=shard.targets, top=shard.top, class_names=network.class_names)
     found = explain(network, inputs, choose)

@@ -19,7 +19,7 @@ import torch
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.shards import TrustShard
-from konvolut.network import models
+from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import record
 from konvolut.network.shapes import takes
@@ -83,11 +83,13 @@ def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.nd
         torch.no_grad(),
         record(network.module, layers, stop=True, keep=lambda shown, _: summarise(shown)) as recording,
     ):
-        for first in range(0, len(pictures), BATCH):
-            for name, pooled in recording.run(
-                network.module, as_inputs(network, pictures[first : first + BATCH])
-            ).items():
-                found[name].append(pooled["max"])
+
+        def pooled(part: np.ndarray, _: int) -> dict:
+            return dict(recording.run(network.module, as_inputs(network, part)))
+
+        for _, of_batch in memory.Halving(BATCH).over(pictures, pooled):
+            for name, summary in of_batch.items():
+                found[name].append(summary["max"])
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
