@@ -177,3 +177,44 @@ def _layers_of_table(path: Path) -> set[str]:
 def _layers_of_examples(path: Path) -> list[str]:
     read_everything(path)
     return inventory.names_in(path, "examples")
+
+
+def stale(plan: pd.DataFrame, results: Path) -> list[Path]:
+    """Files and folders under `results` that belong to no row of the plan; of nested ones the outermost."""
+    rows, models = plan.to_dict("records"), list(plan["model"].unique())
+    files = planned_files(plan, results)
+    # A job that is not at its end keeps its finished units beside its output.
+    known = {*files, *map(folder_of, files), *(results / name for name in OF_SWEEP)}
+    known |= {results / model / name for model in models for name in OF_MODEL}
+    known |= {results / "atlas" / row["model"] / row["layer"] for row in rows if row["technique"] == "atlas"}
+    homes = {parent for path in known for parent in path.parents}
+    return sorted(_strangers(results, known, homes))
+
+
+def _strangers(folder: Path, known: set[Path], homes: set[Path]) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path in homes:
+            yield from _strangers(path, known, homes)
+        elif path not in known and not _is_of_atlas(path):
+            yield path
+
+
+def _is_of_atlas(path: Path) -> bool:
+    """Whether this is a part of the atlas that is none of a layer: front pages, lists, assets, pages of photographs."""
+    if path.is_dir():
+        return path.parent.name == "atlas" and path.name in OF_ATLAS
+    is_page_of_layer = path.suffix == ".html" and path.stem != "index"
+    return path.parent.name == "atlas" or (path.parent.parent.name == "atlas" and not is_page_of_layer)
+
+
+def delete(paths: list[Path]) -> int:
+    """Delete files and folders; returns the bytes that they took."""
+    freed = sum(size_of(path) for path in paths)
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return freed
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    return sum(part.stat().st_size for part in (path.rglob("*") if path.is_dir() else [path]) if part.is_file())
