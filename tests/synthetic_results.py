@@ -60,6 +60,11 @@ def photographs(names=("astronaut", "chelsea", "coffee", "rocket", "retina", "ca
     )
 
 
+def atlas_settings(photos: tuple[Photograph, ...], **given) -> AtlasSettings:
+    """Settings as the configuration is read: every photograph has a page."""
+    return AtlasSettings(**{"images": tuple(photo.id for photo in photos)} | given)
+
+
 def waves(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """A vivid picture (height, width, 3) uint8 of a few crossing waves."""
     y, x = np.mgrid[0:height, 0:width] / 32
@@ -149,8 +154,8 @@ class Results:
             "caricature": (self.folder / "caricature.h5",) if layer == "conv_stem" else (),
             "again": "snakemake results/again/{channel}.h5",
         }
-        settings = AtlasSettings(feature_maps=(self.photos[0].id,))
-        facts = (self.folder / "model.json", self.folder / "layers.csv", layer, self.photos, settings)
+        given["settings"] = atlas_settings(self.photos, feature_maps=(self.photos[0].id,))
+        facts = (self.folder / "model.json", self.folder / "layers.csv", layer, self.photos)
         return LayerInputs(*facts, **(given | changes))
 
     def image_model(self, atlas: Path) -> ImageModel:
@@ -316,20 +321,21 @@ def small_atlas(folder: Path) -> tuple[list[Results], Path]:
     return results, write_atlas(results, folder / "synthetic-atlas").parent
 
 
-def write_atlas(results: list[Results], atlas: Path) -> Path:
-    """The whole atlas as the workflow's jobs write it."""
-    for result in results:
-        for layer, folder in result.layer_folders(atlas):
-            layer_pages(result.layer_inputs(layer), folder.with_name(folder.name + ".html"), folder)
-        facts = (result.folder / "model.json", result.folder / "layers.csv")
-        model_page(ModelInputs(*facts, result.layer_folders(atlas), AtlasSettings()), atlas / result.key / "index.html")
+def write_atlas(results: list[Results], atlas: Path, **settings) -> Path:
+    """The whole atlas as the workflow's jobs write it, with some settings of its own."""
     photos = results[0].photos
+    given = atlas_settings(photos, **settings)
+    for result in results:
+        of_layers = atlas_settings(photos, **{"feature_maps": (photos[0].id,)} | settings)
+        for layer, folder in result.layer_folders(atlas):
+            inputs = result.layer_inputs(layer, settings=of_layers)
+            layer_pages(inputs, folder.with_name(folder.name + ".html"), folder)
+        facts = (result.folder / "model.json", result.folder / "layers.csv")
+        model_page(ModelInputs(*facts, result.layer_folders(atlas), given), atlas / result.key / "index.html")
     models = tuple(result.image_model(atlas) for result in results)
     classes = tuple(result.class_model(atlas) for result in results)
-    class_pages(ClassInputs(classes, photos, AtlasSettings()), atlas / "classes")
-    image_pages(ImageInputs(photos, models, AtlasSettings(), atlas / "classes"), atlas / "images")
+    class_pages(ClassInputs(classes, photos, given), atlas / "classes")
+    image_pages(ImageInputs(photos, models, given, atlas / "classes"), atlas / "images")
     folders = tuple(atlas / result.key for result in results)
-    front_page(
-        FrontInputs(folders, photos, AtlasSettings(), ("One photograph could not be read.",), atlas / "classes"), atlas
-    )
+    front_page(FrontInputs(folders, photos, given, ("One photograph could not be read.",), atlas / "classes"), atlas)
     return atlas / "index.html"

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from konvolut.atlas import assets, model, pages, passports, plates, write
 from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
 from konvolut.pictures import images
-from synthetic_results import Results, photographs, small_atlas, write_atlas
+from synthetic_results import Results, atlas_settings, photographs, small_atlas, write_atlas
 
 KILOBYTE = 1024
 
@@ -156,7 +157,9 @@ def test_pages_of_what_left_the_atlas_go_and_nothing_else(atlas, results, tmp_pa
 
 def test_photographs_without_results_say_what_was_not_computed(results, tmp_path):
     bare = model.ImageModel(results[0].folder / "model.json", results[0].folder / "layers.csv")
-    write.image_pages(model.ImageInputs(results[0].photos[:1], (bare,), AtlasSettings()), tmp_path / "images")
+    write.image_pages(
+        model.ImageInputs(results[0].photos[:1], (bare,), atlas_settings(results[0].photos)), tmp_path / "images"
+    )
     text = (tmp_path / "images" / "skimage-astronaut.html").read_text(encoding="utf-8")
     for what in ("predictions: not computed", "Saliency of lite0", "Dreams of lite0", "Strongest units of lite0"):
         assert what in text
@@ -307,6 +310,62 @@ def test_a_receptive_field_is_told_in_words(field_px, exact, words):
     network = model.Network("n", "n", "n", data={"input_size": [3, 224, 224]})
     layer = model.LayerFacts("l", receptive_field_px=field_px, receptive_field_exact=exact)
     assert network.sees(layer) == words
+
+
+@pytest.fixture(scope="module")
+def few_pages(tmp_path_factory):
+    """An atlas in which the photographs of dreams have a page and no others."""
+    folder = tmp_path_factory.mktemp("few")
+    photos = photographs()
+    result = Results(folder / "results", "net", {"a": ("1", 4, [0, 2]), "b": ("1", 2, [0])}, photos)
+    kept = tuple(photo.id for photo in photos[:2])
+    write_atlas([result], folder / "atlas", images=kept, feature_maps=())
+    return folder / "atlas", photos
+
+
+def test_photographs_without_a_page_are_small_pictures_where_they_excite_a_unit(few_pages):
+    atlas, photos = few_pages
+    made = sorted(path.stem for path in (atlas / "images").glob("*.html"))
+    assert made == ["index", *sorted(photo.key for photo in photos[:2])]
+    seen = {key for layer in "ab" for key in (atlas / "net" / layer / "photographs.txt").read_text().split()}
+    assert seen - set(made), "the test needs one that is shown and has no page"
+    assert {path.stem for path in (atlas / "images/photo").iterdir()} == seen | set(made[1:])
+    assert sorted(path.stem for path in (atlas / "images/large").iterdir()) == made[1:]
+    for entry in told(atlas / "net/a/details-0.js")["photographs"]:
+        assert entry[3:] == ([] if entry[0] in made else [1])
+    listed = {entry["key"]: entry["page"] for entry in json.loads((atlas / "manifest.json").read_text())["images"]}
+    assert [key for key, page in listed.items() if page] == made[1:]
+    assert [entry[0] for entry in told(atlas / "search.js")["photographs"] if len(entry) == 2] == made[1:]
+    assert "4 photographs more have no page" in (atlas / "about.html").read_text()
+
+
+def test_no_link_leads_to_a_page_that_was_not_made(few_pages):
+    atlas, _ = few_pages
+    for page in atlas.rglob("*.html"):
+        for target in Links(page).targets:
+            file = unquote(target.partition("#")[0])
+            assert not file or (page.parent / file).exists(), f"{page}: {target}"
+
+
+def test_the_panel_links_to_the_small_picture_of_a_photograph_without_a_page(few_pages, visit):
+    atlas, _photos = few_pages
+    page = visit("net/a.html#u0", atlas.as_uri())
+    links = page.eval_on_selector_all("#panel .shots a, #panel .between a", "all => all.map(one => one.href)")
+    files = {unquote(link.removeprefix(atlas.as_uri() + "/")) for link in links}
+    assert {Path(file).suffix for file in files} == {".html", ".webp"}
+    assert [file for file in files if not (atlas / file).exists()] == []
+
+
+def test_long_lists_of_photographs_are_cut_into_pages(tmp_path):
+    photos = photographs(("coffee",)) * (write.IMAGES_PER_INDEX + 1)
+    photos = tuple(replace(photo, id=f"p{n}", key=f"p{n}") for n, photo in enumerate(photos))
+    result = Results(tmp_path / "results", "net", {"a": ("1", 4, [0])}, photos[:2])
+    inputs = replace(result.image_model(tmp_path), activations=(), saliency=(), patches=(), fooling=(), inversion=())
+    write.image_pages(model.ImageInputs(photos, (inputs,), atlas_settings(photos)), tmp_path / "images")
+    first, second = (Links(tmp_path / "images" / name) for name in ("index.html", "index-2.html"))
+    assert [target for target in second.targets if target.startswith("p2")] == [f"p{write.IMAGES_PER_INDEX}.html"]
+    assert "index-2.html" in first.targets
+    assert "index.html" in second.targets
 
 
 def test_the_manifest_names_every_series_and_photograph(atlas):

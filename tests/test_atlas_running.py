@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from konvolut.asked import sweep as asked
-from konvolut.asked.settings import AtlasSettings
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import running, write
-from synthetic_results import Results, photographs
+from synthetic_results import Results, atlas_settings, photographs
 
 LAYERS = {"a": ("1", 8, [0, 1, 2, 3]), "b": ("2", 8, [0, 1]), "c": ("3", 8, [])}
 NOT_RUN = ("saliency", "patches", "fooling", "inversion", "classes", "alike", "trust")
@@ -49,7 +48,7 @@ def sweep(tmp_path):
     patterns |= dict.fromkeys(NOT_RUN, "none.h5")
     patterns = {name: f"{tmp_path}/results/{{model}}/{pattern}" for name, pattern in patterns.items()}
     sources = running.Sources(pd.DataFrame(rows), patterns, "snakemake {model}/{layer}/{{channel}}")
-    return results, sources, AtlasShard(photos, AtlasSettings(), 9), tmp_path / "atlas-now"
+    return results, sources, AtlasShard(photos, atlas_settings(photos), 9), tmp_path / "atlas-now"
 
 
 def inodes(folder) -> dict[str, int]:
@@ -88,7 +87,7 @@ def test_a_layer_that_is_complete_is_what_the_finished_sweep_would_show(sweep, t
     running.build(sources, shard, atlas, 1)
     whole = results.layer_inputs("a", dreams=(), again="snakemake net/a/{channel}")
     absent = dict.fromkeys(("accentuation", "layer_dreams", "caricature"), ()) | {"alike": None, "trust": None}
-    whole = dataclasses.replace(whole, settings=AtlasSettings(), **absent)
+    whole = dataclasses.replace(whole, settings=shard.settings, **absent)
     write.layer_pages(whole, tmp_path / "done" / "a.html", tmp_path / "done" / "a")
     assert (tmp_path / "done" / "a.html").read_bytes() == (atlas / "net" / "a.html").read_bytes()
     for path in (tmp_path / "done" / "a").iterdir():

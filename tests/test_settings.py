@@ -43,11 +43,17 @@ def refused(folder, text):
 # ---- keys
 
 
+def test_a_photograph_that_a_technique_names_has_a_page_whatever_atlas_images_says(folder):
+    assert load(folder, "atlas: {images: [dog]}\ndreams: {images: []}").atlas.images == ("dog",)
+    assert load(folder, "atlas: {images: []}\ndreams: {images: [cat]}").atlas.images == ("cat",)
+    assert "atlas.images" in refused(folder, "atlas: {images: [cow]}")
+
+
 def test_an_empty_configuration_has_all_defaults(folder):
     read = load(folder)
     assert read.layers == ("auto",)
     assert read.channels == settings.ChannelsSettings()
-    assert read.atlas == settings.AtlasSettings()
+    assert read.atlas == settings.AtlasSettings(images=tuple(image.id for image in read.images))
     assert [image.id for image in read.images] == ["cat", "dog"]
 
 

@@ -236,12 +236,13 @@ class InversionSettings:
 
 @dataclasses.dataclass(frozen=True)
 class AtlasSettings:
-    """The pages; `feature_maps` holds ids of the photographs whose maps in every layer are shown."""
+    """The pages; `images` holds ids of the photographs that have one, `feature_maps` of those whose maps are shown."""
 
     title: str = setting(kinds.TEXT, "Konvolut")
     thumbnails_px: int = setting(kinds.whole(32, 256), 96)
     large_px: int = setting(kinds.whole(64, 1024), 224)
     large: bool = setting(kinds.SWITCH, True)
+    images: tuple[str, ...] = setting(IMAGES, ("first:500",))
     feature_maps: tuple[str, ...] = setting(IMAGES, ())
     animations: bool = setting(kinds.SWITCH, False)
 

@@ -207,7 +207,16 @@ def _check_across(settings: Settings) -> Settings:
                 chosen = sheets.choose_photographs(asked, settings.images, f"config: {name}.{key}")
                 section = dataclasses.replace(section, **{key: chosen})
         settings = dataclasses.replace(settings, **{name: section})
-    return settings
+    return _with_pages(settings)
+
+
+def _with_pages(settings: Settings) -> Settings:
+    """Photographs that a technique names have a page as well: what was made of them is shown nowhere else."""
+    named = {*settings.atlas.images, *settings.atlas.feature_maps}
+    for name in SECTIONS:
+        named.update(getattr(getattr(settings, name), "images", ()))
+    paged = tuple(photograph.id for photograph in settings.images if photograph.id in named)
+    return dataclasses.replace(settings, atlas=dataclasses.replace(settings.atlas, images=paged))
 
 
 def _check_recipe(section: str, recipe: Recipe) -> None:

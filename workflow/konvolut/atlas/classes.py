@@ -108,7 +108,7 @@ def views(inputs: ClassInputs, folder: Path) -> list[ClassView]:
         for number in sorted(made):
             view = made[number]
             view.portraits.sort(key=lambda portrait: ("none", "l1", "l2").index(portrait.regularisation))
-            view.seen = answering(view.name, answers, inputs.photographs)
+            view.seen = answering(view.name, answers, model.paged(inputs.photographs, inputs.settings))
             view.unit = f"{unit_page}#u{number}" if unit_page else ""
             found.append(view)
     return found

@@ -39,7 +39,7 @@ def _parts(inputs: LayerInputs, answers: dict) -> Iterator:
     found = model.read_examples(inputs.examples, inputs.layer)
     layer = found.layers.get(inputs.layer)
     if layer is not None:
-        shown = model.shown(inputs.photographs, answers)
+        shown = model.shown(inputs.photographs, answers, inputs.settings)
         natural = evidence.Natural(found, layer, shown, inputs.examples_shown, evidence.read_beside(inputs))
         yield found.photographs
         yield from _of_units(natural)

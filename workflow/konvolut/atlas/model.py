@@ -166,11 +166,19 @@ class LayerFacts:
 
 @dataclass(frozen=True)
 class Shown:
-    """A photograph as other pages name it: `key` for paths, `name` for readers, `answer` is the likeliest class."""
+    """A photograph as other pages name it: `key` for paths, `name` for readers, `answer` is the likeliest class.
+
+    `paged` is whether it has a page; of others there is a small picture.
+    """
 
     key: str
     name: str
     answer: str
+    paged: bool = True
+
+    def told(self) -> list:
+        """What scripts are told of it."""
+        return [self.key, self.name, self.answer, *([] if self.paged else [1])]
 
 
 def read_network(path: Path) -> Network:
@@ -216,12 +224,25 @@ def read_examples(path: Path | None, layer: str) -> store.Examples:
     return store.Examples([], {}) if path is None else store.read_examples(path, [layer])
 
 
-def shown(photographs: Iterable[Photograph], answers: dict[str, list[tuple[str, float]]]) -> dict[str, Shown]:
+def shown(
+    photographs: Iterable[Photograph], answers: dict[str, list[tuple[str, float]]], settings: AtlasSettings
+) -> dict[str, Shown]:
     """Photographs by key, as other pages name them."""
+    pages = set(settings.images)
     return {
-        photo.key: Shown(photo.key, photo.label or photo.id, answers[photo.key][0][0] if photo.key in answers else "")
+        photo.key: Shown(photo.key, photo.label or photo.id, _likeliest(answers, photo.key), photo.id in pages)
         for photo in photographs
     }
+
+
+def paged(photographs: Iterable[Photograph], settings: AtlasSettings) -> tuple[Photograph, ...]:
+    """The photographs that have a page, in their order."""
+    pages = set(settings.images)
+    return tuple(photo for photo in photographs if photo.id in pages)
+
+
+def _likeliest(answers: dict[str, list[tuple[str, float]]], key: str) -> str:
+    return answers[key][0][0] if key in answers else ""
 
 
 def _layer_facts(row: dict[str, str]) -> LayerFacts:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import jinja2
 
 from konvolut.asked.plan import format_channels, parse_channels
-from konvolut.atlas import cards, plates
+from konvolut.atlas import cards, model, plates
 from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
@@ -86,9 +86,15 @@ def photograph(view: PhotographView, *, neighbours: tuple, title: str) -> str:
     return _render("image.html", root="../", title=title, view=view, before=neighbours[0], after=neighbours[1])
 
 
-def photographs(views: list[PhotographView], *, title: str) -> str:
-    """The page with all photographs."""
-    return _render("images.html", root="../", title=title, views=views)
+def index_name(number: int) -> str:
+    """The file of the list of photographs number 1, 2, ..."""
+    return f"index-{number}.html" if number > 1 else "index.html"
+
+
+def photographs(views: list[PhotographView], number: int, counts: dict[str, int], *, title: str) -> str:
+    """One of the pages that list photographs; `counts` has those `shown`, `all`, and the number of `lists`."""
+    others = [(other, index_name(other)) for other in range(1, counts["lists"] + 1)]
+    return _render("images.html", root="../", title=title, views=views, number=number, counts=counts, others=others)
 
 
 def a_class(view: ClassView, neighbours: tuple, *, title: str) -> str:
@@ -110,6 +116,7 @@ def front(summaries: list[dict], inputs: FrontInputs, classes: Sequence[dict] = 
         models=[cards.card(summary) for summary in summaries],
         unit_count=sum(cards.pictured(entry) for summary in summaries for entry in summary["layers"]),
         photographs=inputs.photographs,
+        paged=model.paged(inputs.photographs, inputs.settings),
         classes=classes,
         running=inputs.running,
         techniques=sorted({name for summary in summaries for name in _techniques(summary["layers"])}),
@@ -132,7 +139,10 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
         }
         for summary in summaries
     ]
-    return _render("about.html", root="", title=title, computed=computed, inputs=inputs, health=health.NAMES)
+    paged = model.paged(inputs.photographs, inputs.settings)
+    return _render(
+        "about.html", root="", title=title, computed=computed, inputs=inputs, paged=paged, health=health.NAMES
+    )
 
 
 def _plates(units: LayerUnits, folder: str) -> dict:

@@ -1,6 +1,5 @@
 """What the page of a photograph shows: answers of the models, attribution maps, dreams and the units it excites."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -80,14 +79,15 @@ class PhotographView:
 
 def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
     """The pages' contents in the order of the photographs; attribution maps are written on the way."""
-    pages = {photo.key: PhotographView(photo) for photo in inputs.photographs}
+    paged = model.paged(inputs.photographs, inputs.settings)
+    pages = {photo.key: PhotographView(photo) for photo in paged}
     for source in inputs.models:
         network = model.read_network(source.model_json)
         answers = model.read_answers(source.activations)
-        attributions = _write_attributions(source, network.key, saliency_folder)
+        attributions = _write_attributions(source, network.key, saliency_folder, set(pages))
         maps = _map_strips(source, network.key)
         writer = TrialWriter(source, network.key, saliency_folder.with_name("trials"))
-        dreams, strongest = _dreams(source, network.key, "dreams"), _strongest(source, network.key)
+        dreams, strongest = _dreams(source, network.key, "dreams"), _strongest(source, network.key, set(pages))
         accents, wholes = _dreams(source, network.key, "accentuation"), _wholes(source)
         passports = _passports(source)
         known = classes.read_summary(inputs.classes)
@@ -135,11 +135,13 @@ def z_scores(maxima: np.ndarray) -> np.ndarray:
     return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
 
 
-def _write_attributions(source: ImageModel, model_key: str, folder: Path) -> dict[str, list[Attribution]]:
+def _write_attributions(source: ImageModel, model_key: str, folder: Path, wanted: set) -> dict[str, list[Attribution]]:
     found: dict[str, list[Attribution]] = {}
     for path in source.saliency:
         shard = store.read_saliency(path)
         for row, key in enumerate(shard.image):
+            if key not in wanted:
+                continue
             (folder / key).mkdir(exist_ok=True)
             images.write_webp(folder / key / f"{model_key}-seen.webp", shard.input[row], plates.QUALITY)
             found[key] = [
@@ -209,29 +211,26 @@ def _map_strips(source: ImageModel, model_key: str) -> dict[str, list[tuple[str,
     return found
 
 
-def _strongest(source: ImageModel, model_key: str) -> dict[str, list[tuple[str, list[Sprite]]]]:
+def _strongest(source: ImageModel, model_key: str, wanted: set[str]) -> dict[str, list[tuple[str, list[Sprite]]]]:
     """Per photograph and layer: the pictured units that are furthest above their own mean over the photographs."""
-    keys, maxima = _read_maxima(source.activations)
+    keys = [key for path in source.activations for key in store.read_about(path).image]
     found: dict[str, list[tuple[str, list[Sprite]]]] = {}
     for name, folder in _in_order(source):
         pictured = next((series for series in read_summary(folder).get("series", []) if series["sheets"]), None)
-        if pictured is None or name not in maxima:
+        paths = [path for path in source.activations if name in store.layers_of(path)]
+        if pictured is None or not paths:
             continue
+        maxima = store.read_pooled_rows(paths, name, np.arange(len(keys)))  # a layer at a time: a sweep has many
         sprites = layer_sprites(pictured, f"../{model_key}/{folder.name}", "plate")
-        scores = z_scores(maxima[name])[:, [sprite.channel for sprite in sprites]]
+        scores = z_scores(maxima)[:, [sprite.channel for sprite in sprites]]
         for row, key in enumerate(keys):
+            if key not in wanted:
+                continue
             best = np.argsort(-scores[row], kind="stable")[:UNITS_SHOWN]
             notes = [(place, f"{scores[row, place]:.1f} σ") for place in best if scores[row, place] >= LEAST_SHOWN]
             chosen = [sprites[place].noted(note) for place, note in notes]
             found.setdefault(key, []).append((name, chosen))
     return found
-
-
-def _read_maxima(paths: Iterable[Path]) -> tuple[list[str], dict[str, np.ndarray]]:
-    shards = [store.read_activations(path) for path in paths]
-    keys = [key for shard in shards for key in shard.image]
-    layers = shards[0].layers if shards else {}
-    return keys, {name: np.concatenate([shard.layers[name].max for shard in shards]) for name in layers}
 
 
 def _in_order(source: ImageModel) -> list[tuple[str, Path]]:

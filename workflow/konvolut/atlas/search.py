@@ -2,19 +2,27 @@
 
 from collections.abc import Sequence
 
-from konvolut.asked.settings import Photograph
+from konvolut.atlas.model import FrontInputs
 
 
-def index(summaries: list[dict], photographs: tuple[Photograph, ...], classes: Sequence[dict] = ()) -> dict:
+def index(summaries: list[dict], inputs: FrontInputs, classes: Sequence[dict] = ()) -> dict:
     """Models with their layers and the series of each; photographs; `top` of a unit is the place of its best one.
+
+    Photographs are those with a page, and with a 1 behind them those without that excite some unit most.
 
     `classes` are those with pictures: name, page and picture, both from the folder of the classes.
     """
+    pages = set(inputs.settings.images)
+    layers = [entry["made"] for summary in summaries for entry in summary["layers"] if entry["made"]]
+    best = {key for made in layers for key in made["best"]["photographs"]}
+    photographs = [photo for photo in inputs.photographs if photo.id in pages or photo.key in best]
     place = {photo.key: number for number, photo in enumerate(photographs)}
     return {
         "kind": "search",
         "models": [_model(summary, place) for summary in summaries],
-        "photographs": [[photo.key, photo.label or photo.id] for photo in photographs],
+        "photographs": [
+            [photo.key, photo.label or photo.id, *([] if photo.id in pages else [1])] for photo in photographs
+        ],
         "classes": [[entry["name"], entry["page"], entry["picture"]] for entry in classes],
     }
 

@@ -137,7 +137,7 @@ def columns(units: LayerUnits) -> dict:
         "kind": "columns",
         "count": units.count,
         "over": units.photographs,
-        "photographs": [[photo.key, photo.name, photo.answer] for photo in used],
+        "photographs": [photo.told() for photo in used],
         "names": list(units.names),
         "top": [used.index(photo) if photo else -1 for photo in tops] if used else [],
         "natural": natural,
@@ -168,7 +168,7 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
             number,
             {
                 "kind": f"details-{number}",
-                "photographs": [[photo.key, photo.name, photo.answer] for photo in index.photographs],
+                "photographs": [photo.told() for photo in index.photographs],
                 "places": list(index.places),
                 "passports": {
                     series.prefix: [passports.rows(one) for one in series.passports]

@@ -7,9 +7,10 @@
                   ascent-{series}-{channel}.webp animations
                   [steps-]layer_dreams-{key}.webp [steps-]caricature-{key}.webp     of the whole layer, see wholes.py
                   strip-{series}.webp       squares for the model's page
-                  columns.js details-{n}.js units.csv summary.json
+                  columns.js details-{n}.js units.csv summary.json photographs.txt
     model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
-    image_pages   images/index.html {key}.html photo/{key}.webp large/{key}.webp
+    image_pages   images/index.html index-{n}.html {key}.html large/{key}.webp of settings.images
+                  images/photo/{key}.webp of these and of those that layers' photographs.txt name
                   images/saliency/{key}/{model}-{target}-{method}.webp
                   images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
     class_pages   classes/index.html summary.json {model}/{number}.html {model}/{number}-{regularisation}[-steps].webp
@@ -50,6 +51,8 @@ from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInp
 from konvolut.pictures import images
 from konvolut.provenance import VERSION
 
+SEEN = "photographs.txt"  # in a layer's folder: keys of the photographs that its units' panels show
+IMAGES_PER_INDEX = 200  # of the pages that list photographs: as many pictures as a reader scrolls through
 HASH_DIGITS = 12  # of the weights' sha256 in a citation, as on the model's page
 LARGE_PHOTO_PX = 640  # the photograph on its own page: half of a laptop's screen
 
@@ -61,7 +64,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     facts = model.layer_facts(model.read_census(inputs.census_csv), inputs.layer)
     found = model.read_examples(inputs.examples, inputs.layer)
     examples = found.layers.get(inputs.layer)
-    shown = model.shown(inputs.photographs, model.read_answers(inputs.activations))
+    shown = model.shown(inputs.photographs, model.read_answers(inputs.activations), inputs.settings)
     maxima = None if examples is None else np.stack([examples.edges[:, 0], examples.max], 1)
     optimised = series.write_optimised(inputs, folder, maxima)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
@@ -75,9 +78,13 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     origin = {"model": network.key, "id": network.id, "timm": network.timm_path}
     origin["hash"] = network.weights_sha256[:HASH_DIGITS]
     again = origin | {"layer": facts.name, "command": inputs.again, "python": network.snippet(facts.name)}
-    _write_text(folder / "columns.js", pages.script(units.columns(layer_units) | {"again": again}))
+    columns = units.columns(layer_units) | {"again": again}
+    _write_text(folder / "columns.js", pages.script(columns))
+    seen = {key for key, *_ in columns["photographs"]}
     for number, content in units.details(layer_units):
         _write_text(folder / f"details-{number}.js", pages.script(content))
+        seen.update(key for key, *_ in content["photographs"])
+    _write_text(folder / SEEN, "".join(f"{key}\n" for key in sorted(seen)))
     _write_text(folder / "units.csv", _csv(units.table(layer_units)))
     whole = wholes.write_wholes(inputs, folder)
     shown_wholes = [one.within(f"../{quote(network.key)}/{quote(folder.name)}") for one in whole]
@@ -108,16 +115,31 @@ def image_pages(inputs: ImageInputs, folder: Path) -> None:
     folder = _emptied(folder)
     for kind in ("photo", "large", "saliency"):
         (folder / kind).mkdir()
+    paged = {photo.key for photo in model.paged(inputs.photographs, inputs.settings)}
+    seen = paged | _seen(layer for source in inputs.models for _, layer in source.layers)
+    sides_px = {"photo": inputs.settings.large_px * 3 // 2, "large": LARGE_PHOTO_PX}
     for photo in inputs.photographs:
-        upright = images.read(photo.path)
-        for kind, longest_px in (("photo", inputs.settings.large_px * 3 // 2), ("large", LARGE_PHOTO_PX)):
-            images.write_webp(folder / kind / f"{photo.key}.webp", images.shrink(upright, longest_px), plates.QUALITY)
+        if photo.key in seen:
+            upright = images.read(photo.path)
+            for kind in sides_px if photo.key in paged else ("photo",):
+                small = images.shrink(upright, sides_px[kind])
+                images.write_webp(folder / kind / f"{photo.key}.webp", small, plates.QUALITY)
     views = photographs.views(inputs, folder / "saliency")
     for number, view in enumerate(views):
         neighbours = (views[number - 1] if number else None, views[number + 1] if number + 1 < len(views) else None)
         text = pages.photograph(view, neighbours=neighbours, title=inputs.settings.title)
         _write_text(folder / f"{view.photo.key}.html", text)
-    _write_text(folder / "index.html", pages.photographs(views, title=inputs.settings.title))
+    lists = [views[first : first + IMAGES_PER_INDEX] for first in range(0, len(views), IMAGES_PER_INDEX)] or [[]]
+    for number, listed in enumerate(lists, 1):
+        counts = {"shown": len(views), "all": len(inputs.photographs), "lists": len(lists)}
+        text = pages.photographs(listed, number, counts, title=inputs.settings.title)
+        _write_text(folder / pages.index_name(number), text)
+
+
+def _seen(folders: Iterable[Path]) -> set[str]:
+    """Keys of the photographs that units' panels show, from the folders of layers."""
+    lists = (Path(folder) / SEEN for folder in folders)
+    return {key for path in lists if path.exists() for key in path.read_text(encoding="utf-8").splitlines()}
 
 
 def class_pages(inputs: classes.ClassInputs, folder: Path) -> None:
@@ -145,13 +167,14 @@ def front_page(inputs: FrontInputs, folder: Path) -> None:
     _write_json(folder / "manifest.json", _manifest(inputs, summaries), indent=1)
     made_classes = classes.read_summary(inputs.classes)
     _write_text(folder / "index.html", pages.front(summaries, inputs, made_classes))
-    _write_text(folder / "search.js", pages.script(search.index(summaries, inputs.photographs, made_classes)))
+    _write_text(folder / "search.js", pages.script(search.index(summaries, inputs, made_classes)))
     _write_text(folder / "compare.html", pages.compare(title=inputs.settings.title))
     _write_text(folder / "about.html", pages.about(summaries, inputs, title=inputs.settings.title))
 
 
 def _manifest(inputs: FrontInputs, summaries: list[dict]) -> dict:
     """The whole atlas for scripts: what there is, where it lies and how sheets are cut."""
+    paged = set(inputs.settings.images)
     images_listed = [
         {
             "key": photo.key,
@@ -159,7 +182,7 @@ def _manifest(inputs: FrontInputs, summaries: list[dict]) -> dict:
             "label": photo.label,
             "group": photo.group,
             "credit": photo.credit,
-            "page": f"images/{quote(photo.key)}.html",
+            "page": f"images/{quote(photo.key)}.html" if photo.id in paged else None,
         }
         for photo in inputs.photographs
     ]

@@ -8,7 +8,8 @@ const Evidence = (() => {
   const WHOLE = 0.8; // of the shorter side: such a crop shows nothing that the photograph does not
   const QUANTILES = ["low, 10 %", "middle, 50 %", "high, 90 %"];
 
-  const page = (key) => `${Konvolut.root}images/${encodeURIComponent(key)}.html`;
+  // Of some photographs there is a small picture and no page.
+  const page = (key, bare) => (bare ? file(key) : `${Konvolut.root}images/${encodeURIComponent(key)}.html`);
   const file = (key, size = "photo") => `${Konvolut.root}images/${size}/${encodeURIComponent(key)}.webp`;
   const percent = (share) => `${Math.round(share * 1000) / 10}%`;
 
@@ -20,8 +21,8 @@ const Evidence = (() => {
 
   // The receptive field cut out, beside the whole photograph with its box.
   function shot(photographs, [number, value, ...box]) {
-    const [key, name, answer] = photographs[number];
-    const link = { href: page(key), title: answer ? `${name} (${answer})` : name };
+    const [key, name, answer, bare] = photographs[number];
+    const link = { href: page(key, bare), title: answer ? `${name} (${answer})` : name };
     const image = make("img", { alt: `${name}, ${short(value)}` });
     const whole = make("a", { class: "whole", ...link }, image);
     const shown = make("div", {}, whole);
@@ -29,7 +30,7 @@ const Evidence = (() => {
       const size = [image.naturalWidth, image.naturalHeight];
       whole.style.setProperty("--r", size[0] / size[1]);
       whole.append(frame(box));
-      const cut = crop(key, box, size);
+      const cut = crop(key, box, size, bare);
       if (cut) shown.prepend(make("a", { class: "cut", ...link, tabindex: -1, "aria-hidden": "true" }, cut));
     });
     image.src = file(key);
@@ -42,12 +43,12 @@ const Evidence = (() => {
     return box;
   }
 
-  function crop(key, [left, top, right, bottom], [wide, tall], always = false) {
+  function crop(key, [left, top, right, bottom], [wide, tall], bare, always) {
     const shorter = Math.min(wide, tall);
     const side = Math.min(shorter, Math.max((right - left) * wide, (bottom - top) * tall, SMALLEST_CROP * shorter));
     if (side > WHOLE * shorter && !always) return null;
     const begin = (low, high, size) => Math.max(0, Math.min(size - side, ((low + high) / 2) * size - side / 2));
-    const cut = make("img", { src: file(key, side < LARGE_BELOW * shorter ? "large" : "photo"), alt: "" });
+    const cut = make("img", { src: file(key, !bare && side < LARGE_BELOW * shorter ? "large" : "photo"), alt: "" });
     cut.style.cssText = `width:${percent(wide / side)};height:${percent(tall / side)};left:${percent(-begin(left, right, wide) / side)};top:${percent(-begin(top, bottom, tall) / side)}`;
     return cut;
   }
@@ -60,10 +61,10 @@ const Evidence = (() => {
   }
 
   function small(photographs, [number, value, ...box]) {
-    const [key, name] = photographs[number];
-    const tile = make("a", { class: "cut", href: page(key), title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
+    const [key, name, , bare] = photographs[number];
+    const tile = make("a", { class: "cut", href: page(key, bare), title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
     const probe = make("img", { alt: "" });
-    probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], true)));
+    probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], bare, true)));
     probe.src = file(key);
     return tile;
   }

@@ -22,7 +22,7 @@
       Models: known.models.filter((model) => fits(`${model.id} ${model.timm}`)).map((model) => link(`${path(model.folder)}/index.html`, model.id)),
       Layers: layers.filter(({ name }) => fits(name)).map(({ model, layer, name }) => link(`${path(model.folder, layer.folder)}.html`, name)),
       Classes: known.classes.filter(([name]) => fits(name)).map(([name, page, picture]) => link(`classes/${page}`, name, `classes/${picture}`)),
-      Photographs: known.photographs.filter(([, name]) => fits(name)).map(([key, name]) => link(`images/${path(key)}.html`, name, `images/photo/${path(key)}.webp`)),
+      Photographs: known.photographs.filter(([, name]) => fits(name)).map(([key, name, bare]) => link(`images/${bare ? `photo/${path(key)}.webp` : `${path(key)}.html`}`, name, `images/photo/${path(key)}.webp`)),
       Units: units,
     };
   }
