@@ -161,10 +161,10 @@ def test_any_unit_can_be_made_again_by_its_name(sweep):
     run = snakemake(sweep, "--", "results/tiny/channels/blocks.1.0/1-1.h5")
     assert run.returncode == 0, run.stderr
     with h5py.File(sweep / "results/tiny/channels/blocks.1.0/1-1.h5") as one:
-        alone = one["pictures/noise/picture"][0].astype(int)
+        alone = one["pictures/noise/picture"][0]
     with h5py.File(sweep / "three.h5") as three:
-        together = three["pictures/noise/picture"][1].astype(int)
-    assert np.abs(alone - together).max() <= 2
+        together = three["pictures/noise/picture"][1]
+    assert np.array_equal(alone, together), "the same machine gives the same bits, whatever the batch"
 
 
 def test_the_readmes_example_reads_real_results(finished, monkeypatch, tmp_path):
