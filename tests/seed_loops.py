@@ -1,5 +1,6 @@
 """The seeds' formulas written plainly, as their authors have them: whole models, hooks, one picture at a time."""
 
+import copy
 import functools
 
 import numpy as np
@@ -16,6 +17,15 @@ STEPS = 20  # of which curves and pictures are compared
 def built(timm_name: str) -> models.Network:
     """The seed's architecture with random weights: its own are a download."""
     return models.build(ModelSource(timm_name, timm_name, timm_name, "random:0"))
+
+
+def with_offsets(timm_name: str) -> models.Network:
+    """The same with random offsets too: where all are 0, ReLUs let no gradient through to a picture of zeros."""
+    network, generator = copy.deepcopy(built(timm_name)), torch.Generator().manual_seed(0)
+    for name, values in network.module.named_parameters():
+        if name.endswith("bias"):
+            values.copy_(0.1 * torch.randn(values.shape, generator=generator))
+    return network
 
 
 def layer_of(network: models.Network, name: str) -> LayerSpec:

