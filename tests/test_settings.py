@@ -1,5 +1,6 @@
 """The configuration is read strictly: every mistake is one sentence with its place and the nearest possibility."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -254,6 +255,24 @@ def test_what_is_no_photograph_ends_the_run_before_any_job_or_is_told(folder, co
     (sentence,) = settings.check_images(load(folder, "images_on_error: skip"))
     assert "image 'dog'" in sentence
     assert problem in sentence
+
+
+def test_everything_names_every_section_and_every_recipe_where_it_can_be_used():
+    root = Path(settings.__file__).parents[3]
+    text = (root / "config/everything.yaml").read_text()
+    laid = yaml.safe_load(text)
+    assert [name for name in settings.SECTIONS if name not in laid] == ["inspect"]
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+    named = set()
+    for section, keys in laid.items():
+        chapter = text.split(f"\n{section}:")[1].split("\n\n")[0]
+        others = re.search(r"recipe: \S+ # or: ([\w, -]+)", chapter)
+        for recipe in [keys["recipe"], *re.split(", ", others[1] if others else "")] if "recipe" in keys else ():
+            if recipe:
+                read = settings.load(config | laid | {section: keys | {"recipe": recipe}}, root)
+                assert getattr(read, section).recipe.name == recipe
+                named.add(recipe)
+    assert named == set(recipes.BUILT_IN)
 
 
 def test_settings_need_neither_torch_nor_pillow():

@@ -138,6 +138,40 @@ def test_results_of_an_older_configuration_do_not_get_into_the_atlas(sweep):
     assert (sweep / "results/tiny/channels/classifier/0-2.h5").exists(), "what was computed is kept until asked"
 
 
+# What of each technique lies in the atlas, and which page shows it: by its name, or that of a series of sheets.
+SEEN = {
+    "activations": ("tiny/blocks.1.0/maps-coffee-0.webp", "images/coffee.html"),
+    "examples": ("tiny/blocks.1.0/examples-0.webp", "tiny/blocks.1.0/columns.js"),
+    **{
+        name: (f"tiny/blocks.1.0/{name}-0.webp", "tiny/blocks.1.0/columns.js")
+        for name in ("channels", "neuron", "negative", "diversity", "maco")
+    },
+    "dreams": ("tiny/blocks.1.0/dreams-coffee-0.webp", "images/coffee.html"),
+    "accentuation": ("tiny/blocks.1.0/accentuation-rocket-0.webp", "images/rocket.html"),
+    "layer_dreams": ("tiny/blocks.1.0/layer_dreams-coffee.webp", "tiny/blocks.1.0.html"),
+    "caricature": ("tiny/blocks.1.0/caricature-coffee.webp", "tiny/blocks.1.0.html"),
+    "classes": ("classes/tiny/7-l2.webp", "classes/tiny/7.html"),
+    "saliency": ("images/saliency/coffee/tiny-0-vanilla.webp", "images/coffee.html"),
+    "patches": ("images/trials/rocket/tiny-square-0.webp", "images/rocket.html"),
+    "kernels": ("tiny/conv_stem/kernels-0.webp", "tiny/conv_stem/columns.js"),
+    "fooling": ("images/trials/coffee/tiny-fooled-0.png", "images/coffee.html"),
+    "inversion": ("images/trials/coffee/tiny-knows-blocks.1.0.webp", "images/coffee.html"),
+}
+
+
+def test_every_technique_of_everything_is_seen_on_a_page(finished):
+    atlas = finished / "results/atlas"
+    laid = yaml.safe_load((ROOT / "config/everything.yaml").read_text())
+    elsewhere = {"alike", "trust", "atlas"}  # want 30 photographs: tests/test_atlas_evidence.py; no technique
+    assert {*laid} - elsewhere == {*SEEN}
+    assert {*plan.read_plan(finished / "results/plan.tsv")["technique"]} - elsewhere == {*SEEN} - {"examples"}
+    for technique, (picture, page) in SEEN.items():
+        assert images.read(atlas / picture).std() > 1, technique
+        sheet = re.fullmatch(r"(.*)-\d+", Path(picture).stem) if picture.startswith("tiny/") else None
+        shown = sheet[1] if sheet else Path(picture).name
+        assert (f'"{shown}"' if page.endswith(".js") else shown) in (atlas / page).read_text(), technique
+
+
 def test_nothing_in_a_finished_sweep_is_stale(finished):
     planned = plan.read_plan(finished / "results/plan.tsv")
     assert checks.stale(planned, finished / "results") == []
