@@ -8,6 +8,7 @@ min_version("9.0")
 
 sys.path.insert(0, f"{workflow.current_basedir}/workflow")
 
+from konvolut import hooks
 from konvolut.provenance import code_digest
 from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt
 

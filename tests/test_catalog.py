@@ -1,5 +1,6 @@
 """The workflow is the same from the root, from workflow/ (the catalog's place) and as a module of another one."""
 
+import os
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from konvolut.folder import take
 from tiny_sweep import LITTLE, ROOT, write_sweep
 
 MODULE = f"""
@@ -54,6 +56,24 @@ def test_another_workflow_uses_it_as_a_module(folder):
     (folder / "Snakefile").write_text(MODULE)
     found = jobs_of(folder / "Snakefile", folder, "report.txt")
     assert {"report", "inspect", "plan", "atlas"} <= set(found)
+
+
+@pytest.mark.parametrize("hook", ["before", "after"])
+def test_as_a_module_it_takes_the_folder_too_and_the_other_workflows_hooks_are_called(folder, hook):
+    own = "onstart:\n    print('THEIRS BEGINS')\nonsuccess:\n    print('THEIRS ENDS')\n"
+    (folder / "Snakefile").write_text(own + MODULE if hook == "before" else MODULE + own)
+    words = [sys.executable, "-m", "snakemake", "--cores", "1", "--nolock", "--", "results/tiny/layers.csv"]
+    (folder / ".snakemake").mkdir()
+    lock = take(folder / ".snakemake/konvolut.lock")
+    refused = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    os.close(lock)
+    assert refused.returncode == 1
+    assert "konvolut: another run is at work in" in refused.stderr
+    assert not (folder / "results/tiny").exists()
+    allowed = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    assert allowed.returncode == 0, allowed.stderr
+    assert re.findall(r"^THEIRS \w+$", allowed.stdout, flags=re.MULTILINE) == ["THEIRS BEGINS", "THEIRS ENDS"]
+    assert "process" in (folder / ".snakemake/konvolut.lock").read_text()
 
 
 def test_the_catalog_finds_what_it_wants():

@@ -26,13 +26,13 @@ OWNERS = {
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
-WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "pictures.images"]
+WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "hooks", "pictures.images"]
 WITHOUT_TORCH += [f"techniques.{name}" for name in ("evidence", "table", "alike")]
 
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
-    {"provenance", "results.evidence", "asked.censuses", "lease", "folder"},
+    {"provenance", "results.evidence", "asked.censuses", "lease", "folder", "hooks"},
     {"results.contents"},
     {"asked.configfiles", "asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},

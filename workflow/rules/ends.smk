@@ -19,3 +19,7 @@ onsuccess:
 onerror:
     if workflow.is_main_process:
         sweep.end(is_finished=False)
+
+
+if workflow.is_main_process and not workflow.modifier.is_main_snakefile():  # of a module these three are not called
+    hooks.attach(workflow, lambda: sweep.begin(workflow.dag_settings.targets), sweep.end)
