@@ -3,12 +3,14 @@
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 import kills
-from tiny_sweep import LITTLE, contents, write_sweep
+from tiny_sweep import LITTLE, ROOT, contents, write_sweep
 
 SEED = 7
 KILLS = 3
@@ -66,6 +68,44 @@ def test_a_run_that_is_told_to_end_says_how_to_go_on(tmp_path, signals):
     assert run.wait(60) != 0
     said = (tmp_path / "said.txt").read_text()
     assert "the same command goes on" in said
+
+
+JOB = """
+import sys, time
+from konvolut import job
+with job.logged(sys.argv[1], "one job") as progress:
+    progress(int(sys.argv[2]), 9)
+    print("begins", time.monotonic(), flush=True)
+    time.sleep(float(sys.argv[3]))
+    print("ends", time.monotonic(), flush=True)
+"""
+
+
+def start_job(log, number, seconds):
+    words = [sys.executable, "-c", JOB, str(log), str(number), str(seconds)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "workflow")}
+    return subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_second_job_for_the_same_result_waits_for_the_first_and_leaves_its_log_alone(tmp_path):
+    first = start_job(tmp_path / "one.log", 3, 2)
+    begun = [first.stdout.readline()]
+    second = start_job(tmp_path / "one.log", 4, 0)
+    ended = float(first.communicate()[0].split()[1])
+    said = second.communicate()
+    assert float(said[0].split()[1]) >= ended > float(begun[0].split()[1])
+    assert said[1].count("waits for another job that makes the same") == 1
+    assert (tmp_path / "one.log").read_text().count("4/9 done") == 1
+    assert "3/9" not in (tmp_path / "one.log").read_text(), "each job begins its log anew"
+
+
+def test_a_job_whose_rival_was_killed_goes_on_at_once(tmp_path):
+    first = start_job(tmp_path / "one.log", 3, 60)
+    first.stdout.readline()
+    second = start_job(tmp_path / "one.log", 4, 0)
+    assert "waits for another job" in second.stderr.readline()
+    first.kill()
+    assert second.wait(20) == 0
 
 
 def wait_for_a_part(folder):

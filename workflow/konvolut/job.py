@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import konvolut
 from konvolut import lease
@@ -27,16 +28,29 @@ FAILED = "failed: "
 class Progress:
     """Keeps each step of a job in its log and prints one at most every five seconds and at the end.
 
-    The log is locked as long as the job lives: who watches from elsewhere sees by that whether it does.
+    The log is locked as long as the job lives: who watches from elsewhere sees by that whether it does, and a second
+    job for the same result waits for the first one, which a run that was killed may have left on a cluster.
     """
 
     def __init__(self, what: str, log: Path) -> None:
         self.what = what
         self.log = Path(log).open("a", encoding="utf-8", buffering=1)  # noqa: SIM115 - open while the job lives
-        with contextlib.suppress(OSError):  # not every file system has locks
-            fcntl.flock(self.log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._await_lock()
+        self.log.truncate(0)
+        self.log.write(f"konvolut from {konvolut.__file__}\n")
         self.started = self.printed = time.monotonic()
-        self.before = 0
+        self.before, self.waited = 0, 0.0  # units finished before, seconds until a GPU was free
+
+    def _await_lock(self) -> None:
+        parent, is_told = os.getppid(), False
+        while not _is_locked_by_us(self.log):
+            if os.getppid() != parent:  # Snakemake is gone
+                sys.exit(1)
+            if not is_told:
+                said = "waits for another job that makes the same (of a run that was killed? cancel it, or let it end)"
+                print(f"  {self.what}: {said}", file=sys.stderr, flush=True)
+            is_told = True
+            time.sleep(WATCH_SECONDS)
 
     def begin(self, done: int, total: int) -> None:
         """Note that `done` of `total` units were finished before this job."""
@@ -72,7 +86,9 @@ def logged(log: str, what: str, threads: int = 1, gpus: int = 0) -> Iterator[Pro
     end_with_parent(progress)
     held = None
     try:
+        began = time.monotonic()
         held = lease.take_gpu(gpus, progress.say)
+        progress.waited = time.monotonic() - began
         yield progress
     except UserError as error:
         progress.say(FAILED + str(error))
@@ -88,6 +104,16 @@ def logged(log: str, what: str, threads: int = 1, gpus: int = 0) -> Iterator[Pro
     finally:
         if held is not None:
             os.close(held)
+
+
+def _is_locked_by_us(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # not every file system has locks
+        return True
+    return True
 
 
 def end_with_parent(progress: Progress) -> None:
@@ -106,7 +132,6 @@ def end_with_parent(progress: Progress) -> None:
 def _begin_log(path: Path, what: str) -> Progress:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"konvolut from {konvolut.__file__}\n", encoding="utf-8")
         return Progress(what, path)
     except OSError as error:  # there is no log to tell it
         print(f"  {what}: {_sentence(error, path)}", file=sys.stderr, flush=True)
