@@ -5,7 +5,7 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas images"):
-    from konvolut.asked import chosen, shards
+    from konvolut.asked import chosen, shards, survey
     from konvolut.atlas import model, write
 
     OWN = ("activations", "saliency", "patches", "fooling")
@@ -20,5 +20,6 @@ with job.logged(snakemake.log[0], "atlas images"):
         own["inversion"] = tuple((name, tuple(p for p in by_layer if Path(p).parent.name == name)) for name in names)
         layers = tuple((Path(p).name, Path(p)) for p in found.folders if Path(p).parent.name == home.name)
         models.append(model.ImageModel(identity, census, layers=layers, examples=examples, **own))
-    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings, Path(found.classes))
+    left_out = survey.problems(survey.read_survey(found.table))
+    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings, Path(found.classes), left_out)
     write.image_pages(inputs, Path(snakemake.output[0]))

@@ -1,4 +1,4 @@
-"""Large sets of photographs: believed by their headers, not watched one by one."""
+"""Which photographs can be read, in sets of any size; large sets are not watched one by one."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,8 +40,8 @@ def test_a_small_set_is_decoded_before_the_first_job_and_what_is_whole_only_once
     with pytest.raises(UserError, match=r"^image 'b': .*b\.png cannot be decoded, .*; images_on_error: skip leaves"):
         survey.check_whole(photographs, tmp_path / "photographs.tsv")
     survey.write_survey(survey.survey(photographs, "skip"), tmp_path / "photographs.tsv")
-    read, decoded = images.read, []
-    monkeypatch.setattr(images, "read", lambda path: decoded.append(Path(path).name) or read(path))
+    read, decoded = images.check, []
+    monkeypatch.setattr(images, "check", lambda path: decoded.append(Path(path).name) or read(path))
     with pytest.raises(UserError, match="image 'b'"):
         survey.check_whole(photographs, tmp_path / "photographs.tsv")
     (tmp_path / "c.jpg").rename(tmp_path / "old.jpg")
@@ -60,12 +60,27 @@ def test_of_a_large_set_none_is_decoded_before_the_first_job(photographs, tmp_pa
     survey.check_whole(photographs, tmp_path / "photographs.tsv")
 
 
-def test_a_large_set_is_believed_by_its_headers_sizes_as_seen_upright(photographs, monkeypatch):
-    monkeypatch.setattr(survey, "DECODED_AT_MOST", 2)
-    monkeypatch.setattr(images, "read", None)  # would be called
-    table = survey.survey(photographs, "fail")
-    assert (table["problem"] == "").all()
-    assert table[["height", "width"]].values.tolist() == [[40, 60], [40, 60], [60, 40]]
+def test_a_large_set_is_decoded_too_and_keeps_its_order(photographs, monkeypatch):
+    monkeypatch.setattr(survey, "AT_ONCE", 2)
+    table = survey.survey(photographs * 4, "skip")
+    assert table["key"].tolist() == list("abc") * 4
+    assert table["problem"].map(bool).tolist() == [False, True, False] * 4
+    with pytest.raises(UserError, match=r"image 'b': .*images_on_error: skip"):
+        survey.survey(photographs * 4, "fail")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.97])
+def test_a_jpeg_is_checked_to_its_end_without_its_pixels(tmp_path, share):
+    path, rng = tmp_path / "large.jpg", np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    Image.fromarray(rng.integers(0, 256, (200, 330, 3), dtype=np.uint8)).save(path, exif=exif)
+    assert images.check(path) == images.read(path).shape[:2] == (330, 200)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(share * len(whole))])
+    for look in (images.read, images.check):
+        with pytest.raises(UserError, match="cannot be decoded"):
+            look(path)
 
 
 def test_before_a_run_only_the_first_headers_of_a_large_set_are_read(photographs, tmp_path, monkeypatch):

@@ -281,6 +281,9 @@ def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp
     assert snakemake(tmp_path).returncode == 0
     about = (tmp_path / "results/atlas/about.html").read_text()
     assert "Left out: image &#39;cut &lt;b&gt;&#39;: its file" in about
+    listed = (tmp_path / "results/atlas/images/index.html").read_text()
+    assert "1 photograph could not be read" in listed
+    assert "image &#39;cut &lt;b&gt;&#39;: its file" in listed
     assert str(tmp_path) not in about
 
 

@@ -1,11 +1,9 @@
 """Which photographs of the set can be read, and how large they are, found by decoding each of them once.
 
-Of large sets only the headers are looked at: a million photographs would take hours to decode. One that turns out to be
-damaged is then named by the first job that reads it; activations leave it out or end as `images_on_error` says.
-Where a photograph that cannot be read is to end the run, small sets are decoded before the first job.
+What no other rule has to ask again: they are told of those alone that can be read. Where one that cannot is to end the
+run, small sets are decoded before the first job.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +16,11 @@ from konvolut.errors import UserError
 from konvolut.pictures import images
 
 COLUMNS = ["key", "id", "width", "height", "problem", "path", "source", "label", "group", "credit"]
-# Larger sets are believed by their headers; a thousand photographs decode in some 20 s.
-DECODED_AT_MOST = 1000
-SECONDS = 20.0  # nobody waits longer for a start; what is left the plan finds
-DECODED_AT_A_TIME = 4  # the largest that Pillow opens takes half a gigabyte
 LEAVE_OUT = "images_on_error: skip leaves such images out"
+# Photographs that wait for a thread: enough to keep all of them busy, and few beside a million of the set.
+AT_ONCE = 1024
+# Larger sets are not decoded before the first job; nobody waits longer for a start, what is left the plan finds.
+DECODED_AT_MOST, SECONDS = 1000, 20.0
 
 
 def check_whole(photographs: Sequence[Photograph], surveyed: Path) -> None:
@@ -39,7 +37,7 @@ def check_whole(photographs: Sequence[Photograph], surveyed: Path) -> None:
             _changed(surveyed),
         )
     asked = [each for each in photographs if each.key not in known or _changed(Path(each.path)) >= written]
-    with ThreadPoolExecutor(min(DECODED_AT_A_TIME, os.cpu_count() or 1)) as threads:
+    with ThreadPoolExecutor(images.decoders()) as threads:
         end = time.monotonic() + SECONDS
         for problem in threads.map(lambda each: _problem(each) if time.monotonic() < end else "", asked):
             if problem:
@@ -48,11 +46,8 @@ def check_whole(photographs: Sequence[Photograph], surveyed: Path) -> None:
 
 
 def _problem(photograph: Photograph) -> str:
-    try:
-        images.read(photograph.path)
-    except UserError as error:
-        return f"image {photograph.id!r}: {error}"
-    return ""
+    found = _looked_at(photograph)
+    return f"image {photograph.id!r}: {found}" if isinstance(found, UserError) else ""
 
 
 def _changed(path: Path) -> float:
@@ -66,24 +61,34 @@ def survey(photographs: Sequence[Photograph], on_error: str) -> pd.DataFrame:
     Raises UserError for the first one that cannot be read unless `on_error` is "skip".
     """
     rows = []
-    decoded = len(photographs) <= DECODED_AT_MOST
-    for photograph in photographs:
-        height = width = 0
-        problem = ""
-        try:
-            path = photograph.path
-            height, width = images.read(path).shape[:2] if decoded else images.check_header(path)
-        except UserError as error:
-            sentence = f"image {photograph.id!r}: {error}"
-            if on_error != "skip":
-                raise UserError(f"{sentence}; {LEAVE_OUT}") from error
-            problem = sentence.replace(str(photograph.path), "its file")  # the atlas is public, folders are not
-        about = (photograph.path, photograph.source, photograph.label, photograph.group, photograph.credit)
-        rows.append((photograph.key, photograph.id, width, height, problem, *about))
+    with ThreadPoolExecutor(images.decoders()) as decoders:
+        for first in range(0, len(photographs), AT_ONCE):
+            part = photographs[first : first + AT_ONCE]
+            for photograph, found in zip(part, decoders.map(_looked_at, part), strict=True):
+                if isinstance(found, UserError) and on_error != "skip":
+                    decoders.shutdown(cancel_futures=True)
+                    sentence = f"image {photograph.id!r}: {found}"
+                    raise UserError(f"{sentence}; {LEAVE_OUT}") from found
+                rows.append(_row(photograph, found))
     table = pd.DataFrame(rows, columns=COLUMNS)
     if len(table) and (table["problem"] != "").all():
         raise UserError(f"none of the {len(table)} photographs can be read; the first: {table['problem'][0]}")
     return table
+
+
+def _looked_at(photograph: Photograph) -> tuple[int, int] | UserError:
+    try:
+        return images.check(photograph.path)
+    except UserError as error:
+        return error
+
+
+def _row(photograph: Photograph, found: tuple[int, int] | UserError) -> tuple:
+    about = (photograph.path, photograph.source, photograph.label, photograph.group, photograph.credit)
+    if isinstance(found, UserError):  # the atlas is public, folders are not
+        problem = f"image {photograph.id!r}: {found}".replace(str(photograph.path), "its file")
+        return photograph.key, photograph.id, 0, 0, problem, *about
+    return photograph.key, photograph.id, found[1], found[0], "", *about
 
 
 def write_survey(table: pd.DataFrame, path: Path) -> None:

@@ -78,12 +78,13 @@ class ImageModel:
 
 @dataclass(frozen=True)
 class ImageInputs:
-    """Everything that the pages of the photographs are made from."""
+    """Everything that the pages of photographs are made from; `left_out` has a sentence on each that cannot be read."""
 
     photographs: tuple[Photograph, ...]
     models: tuple[ImageModel, ...]
     settings: AtlasSettings
     classes: Path | None = None
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

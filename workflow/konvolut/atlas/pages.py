@@ -91,10 +91,14 @@ def index_name(number: int) -> str:
     return f"index-{number}.html" if number > 1 else "index.html"
 
 
-def photographs(views: list[PhotographView], number: int, counts: dict[str, int], *, title: str) -> str:
-    """One of the pages that list photographs; `counts` has those `shown`, `all`, and the number of `lists`."""
+def photographs(
+    views: list[PhotographView], number: int, counts: dict[str, int], left_out: Sequence[str], *, title: str
+) -> str:
+    """One of the pages that list photographs; `counts` has those `shown`, `all`, and the number of `lists`;
+    `left_out` has a sentence on each that cannot be read."""
     others = [(other, index_name(other)) for other in range(1, counts["lists"] + 1)]
-    return _render("images.html", root="../", title=title, views=views, number=number, counts=counts, others=others)
+    facts = {"views": views, "number": number, "counts": counts, "others": others, "left_out": left_out}
+    return _render("images.html", root="../", title=title, **facts)
 
 
 def a_class(view: ClassView, neighbours: tuple, *, title: str) -> str:

@@ -132,7 +132,7 @@ def image_pages(inputs: ImageInputs, folder: Path) -> None:
     lists = [views[first : first + IMAGES_PER_INDEX] for first in range(0, len(views), IMAGES_PER_INDEX)] or [[]]
     for number, listed in enumerate(lists, 1):
         counts = {"shown": len(views), "all": len(inputs.photographs), "lists": len(lists)}
-        text = pages.photographs(listed, number, counts, title=inputs.settings.title)
+        text = pages.photographs(listed, number, counts, inputs.left_out, title=inputs.settings.title)
         _write_text(folder / pages.index_name(number), text)
 
 

@@ -1,7 +1,6 @@
 """Photographs as a model sees them: files -> 8-bit pictures of its input size -> batches of inputs."""
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -30,8 +29,6 @@ BATCH = {"cpu": 4}  # beyond 4 a CPU gains nothing, and a gradient of lite0 take
 GPU_BATCH = 32
 # Photographs that wait decoded, beside those being decoded: two batches of a GPU, some 10 MB.
 AHEAD = 2 * GPU_BATCH
-# More threads than this do not decode faster than a GPU looks.
-MOST_DECODERS = 8
 # A drafted JPEG keeps this many times the pixels that the model's transform shrinks it to, so that it is still shrunk.
 DRAFT_REDUNDANCY = 2
 
@@ -72,7 +69,7 @@ def stream(
     """
     waiting: deque[tuple[object, Future]] = deque()
     todo = iter(photographs)
-    with ThreadPoolExecutor(min(MOST_DECODERS, _cores())) as decoders:
+    with ThreadPoolExecutor(images.decoders()) as decoders:
         while True:
             for photograph in itertools.islice(todo, AHEAD - len(waiting)):
                 waiting.append((photograph, decoders.submit(look, network, photograph, draft=draft)))
@@ -108,11 +105,6 @@ def looked_at(
     while group := list(itertools.islice(todo, batches.size)):
         for _, made in batches.over(group, looked):
             yield made
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def batches(network: Network, pictures_u8: np.ndarray) -> Iterator[tuple[slice, Tensor]]:
