@@ -78,7 +78,7 @@ def test_a_smaller_size_shows_the_same_waves_on_a_coarser_grid(network):
         low = torch.zeros_like(start.values)
         low[:, :, [0, 1, 2, -1, -2], :4] = 30 * start.values[:, :, [0, 1, 2, -1, -2], :4]
         start.values.copy_(low)
-    full, small = start.pictures(), start.pictures((6, 10))
+    full, small = start.planes(), start.planes((6, 10))
     torch.testing.assert_close(small, full[:, :, ::2, ::2], atol=1e-5, rtol=0)
     assert float(full.detach().std()) > 0.01
 

@@ -12,6 +12,7 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import Photograph
 from konvolut.asked.shards import PriorsShard
 from konvolut.errors import UserError
+from konvolut.network import models
 from konvolut.network.models import DataConfig, Network
 from konvolut.pictures import ascent, images, parameters, priors, transforms
 from konvolut.results import store
@@ -124,3 +125,62 @@ def test_a_unit_climbs_alone_as_beside_others_and_its_transparency_adds_up_gradi
     )
     assert (together.transparency[0] >= 0).all()
     assert 0 < (one.transparency[0] > 0).mean() < 1  # where the one crop looked, and nowhere else
+
+
+def blobs(count=12):
+    """Pictures (SIDE, SIDE, 3) of waves in correlated colours."""
+    generator = np.random.default_rng(1)
+    grey = generator.normal(size=(count, SIDE, SIDE, 1))
+    return list(0.5 + 0.1 * (grey + 0.3 * generator.normal(size=(count, SIDE, SIDE, 3))))
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3])
+def test_priors_of_fewer_planes_are_nearly_those_that_are_measured_on_them(planes):
+    matrix, drawn = models.mixing(planes), blobs(200)
+    found = priors.of_planes(priors.measure(drawn), matrix)
+    expected = priors.measure([picture @ matrix.T for picture in drawn])
+    np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-4)
+    np.testing.assert_allclose(found.mean, expected.mean, rtol=1e-4)
+    assert np.abs(found.magnitude / expected.magnitude - 1).mean() < (0.05 if planes < 3 else 1e-3)
+
+
+def of_channels(count):
+    torch.manual_seed(0)
+    numbers = (0.4, 0.5, 0.6, 0.4, 0.5)[:count], (0.2, 0.3, 0.4, 0.2, 0.3)[:count]
+    data = DataConfig((count, SIDE, SIDE), *numbers, "bicubic", 1.0, "center")
+    return Network(nn.Sequential(nn.Conv2d(count, 4, 3, padding=1)).requires_grad_(False), {}, "", data)
+
+
+@pytest.mark.parametrize("name", ["lab", "timm-vis", "lucid", "konvolut", "maco"])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5])
+def test_what_is_saved_is_what_a_model_of_any_number_of_channels_sees(name, channels):
+    network = of_channels(channels)
+    recipe = dataclasses.replace(
+        named(name), steps=20, keep_every=0, retries=0, size_px=SIDE, coarse_steps=0, crops=0, transforms=(), noise=0.0
+    )
+    if name == "timm-vis":
+        recipe = dataclasses.replace(recipe, weight_decay=0.0, clip=True)
+    layer = dataclasses.replace(LAYER, name="0")
+    unit = ascent.UnitStart(1, (1,), priors=priors.measure(blobs()))
+    found = ascent.ascend(network, layer, [unit], recipe, (SIDE, SIDE))
+    assert found.curve[0, -1] > found.curve[0, 0]
+    x = models.normalise(network, torch.from_numpy(found.picture).permute(0, 3, 1, 2) / 255)
+    maps = network.module(x)[0, 1]
+    if name not in ("lab", "timm-vis"):  # whose pixels may be cut off at black and white
+        expected = maps.mean() if recipe.objective[0][0] == "mean" else nn.functional.leaky_relu(maps, 0.1).mean()
+        assert found.curve[0, -1] == pytest.approx(float(expected), abs=0.02)
+    assert found.activation[0, 0] == pytest.approx(float(maps.mean()), abs=1e-4)
+    shades = found.picture[0].astype(int)
+    if channels == 1:
+        assert (shades == shades[..., :1]).all(), "grey"
+    if channels == 2:
+        assert (shades[..., 0] == shades[..., 2]).all()
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 5])
+@pytest.mark.parametrize("name", ["lab-dream", "konvolut-dream"])
+def test_a_dream_of_a_model_of_any_number_of_channels_starts_from_its_photograph(name, channels):
+    network = of_channels(channels)
+    photo = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 0.9 + 0.05
+    start = parameters.start_pictures(named(name), network, photo)
+    torch.testing.assert_close(start.seen().detach(), models.normalise(network, photo), atol=1e-3, rtol=1e-3)

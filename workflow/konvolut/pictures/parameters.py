@@ -2,6 +2,9 @@
 
 All hold a leaf tensor with the units of a batch along its first axis and never mix them:
 `pictures()` is (B, 3, H, W), nominally in 0..1; `seen()` is the model's normalised input (B, C, H, W).
+
+Pictures have as many planes P as the model can tell apart: one for a model of grey pictures, two, or three; a model of
+more channels sees R, G, B, R, G, ..., so that what is shown and saved is what it sees.
 """
 
 import math
@@ -12,7 +15,17 @@ from torch import Tensor
 
 from konvolut.asked.recipes import Recipe
 from konvolut.errors import UserError
-from konvolut.network.models import Network, denormalise, normalise
+from konvolut.network.models import (
+    Network,
+    denormalise,
+    in_colours,
+    mixing,
+    normalise,
+    of_planes,
+    planes_of,
+    to_planes,
+)
+from konvolut.pictures.priors import of_planes as priors_of_planes
 from konvolut.pictures.priors import root
 from konvolut.results.contents import Priors
 
@@ -32,11 +45,13 @@ PHOTO_MARGIN = 0.02
 
 
 class Pixels:
-    """The normalised input itself; pictures may leave 0..1 during the ascent, unless they are clipped."""
+    """The normalised input itself, of which `values` (B, P, H, W) are the first channels; pictures may leave 0..1
+    during the ascent, unless they are clipped."""
 
     def __init__(self, network: Network, pictures: Tensor) -> None:
         self.network = network
-        self.values = normalise(network, pictures).contiguous(memory_format=torch.channels_last).requires_grad_()
+        values = normalise(network, pictures)[:, : planes_of(network)]
+        self.values = values.contiguous(memory_format=torch.channels_last).requires_grad_()
 
     @classmethod
     def of_values(cls, network: Network, values: Tensor) -> "Pixels":
@@ -50,10 +65,13 @@ class Pixels:
     def clip(self) -> None:
         """Keep every pixel between black and white."""
         black, white = (normalise(self.network, self.values.new_full((1, 3, 1, 1), shade)) for shade in (0.0, 1.0))
-        self.values.clamp_(black, white)
+        planes = self.values.shape[1]
+        self.values.clamp_(black[:, :planes], white[:, :planes])
 
     def seen(self, size: Size | None = None) -> Tensor:
-        return self.values
+        if self.values.shape[1] == self.network.data.input_size[0]:
+            return self.values
+        return normalise(self.network, self.pictures())
 
     def pictures(self) -> Tensor:
         return denormalise(self.network, self.values)
@@ -62,7 +80,7 @@ class Pixels:
 class Fourier:
     """A spectrum in decorrelated colours: picture = sigmoid(colours · irfft2(values · scale) / 4).
 
-    `values` is (B, 3, H, W // 2 + 1, 2), real and imaginary part last; the scale makes all frequencies of a natural
+    `values` is (B, P, H, W // 2 + 1, 2), real and imaginary part last; the scale makes all frequencies of a natural
     photograph about equally large (lucid's image.py).
     """
 
@@ -71,16 +89,19 @@ class Fourier:
         self.values = values.requires_grad_()
         scale = spectrum_scale(*size, decay).to(values.device) / SPECTRUM_DIVISOR
         self.scale = torch.stack((scale, scale), dim=-1)  # a number each: a fourth of the time of one for both parts
-        self.colours = colour_matrix().to(values.device)
+        self.colours = colour_matrix(planes_of(network)).to(values.device)
 
     def clip(self) -> None:
         """Nothing to do: a sigmoid stays between black and white."""
 
     def seen(self, size: Size | None = None) -> Tensor:
-        return normalise(self.network, self.pictures(size))
+        return of_planes(self.network, self.planes(size))
 
-    def pictures(self, size: Size | None = None) -> Tensor:
-        """Pictures of `size`: at their own by default, smaller ones from the low frequencies alone."""
+    def pictures(self) -> Tensor:
+        return in_colours(self.planes())
+
+    def planes(self, size: Size | None = None) -> Tensor:
+        """(B, P, h, w) of `size`: their own by default, smaller ones from the low frequencies alone."""
         values, scale = self.values, self.scale
         if size is not None and size != self.size:
             values = lowest(values, size)
@@ -94,13 +115,15 @@ class Maco:
     """Phases alone: picture = sigmoid(standardised(colours · irfft2(magnitude · e^(i values)))), magnitude and colours
     measured on photographs (Fel et al. 2023, arXiv 2306.06805).
 
-    `values` is (B, 3, H, W // 2 + 1); `transparency` (B, H, W) adds up |d objective / d picture|, its mean over
+    `values` is (B, P, H, W // 2 + 1); `transparency` (B, H, W) adds up |d objective / d picture|, its mean over
     colours, whenever a gradient passes: how much each place mattered.
     """
 
     def __init__(self, network: Network, values: Tensor, size: Size, priors: Priors) -> None:
         self.network, self.size = network, size
         self.values = values.requires_grad_()
+        if values.shape[1] != len(priors.mean):
+            priors = priors_of_planes(priors, mixing(values.shape[1]))
         self.magnitude = fitted_magnitude(torch.from_numpy(priors.magnitude), size).to(values.device)
         self.colours = torch.from_numpy(root(priors.covariance)).float().to(values.device)
         self.transparency = torch.zeros(len(values), *size, device=values.device)
@@ -109,23 +132,27 @@ class Maco:
         """Nothing to do: a sigmoid stays between black and white."""
 
     def seen(self, size: Size | None = None) -> Tensor:
-        return normalise(self.network, self.pictures())
+        return of_planes(self.network, self.planes())
 
-    def pictures(self, size: Size | None = None) -> Tensor:
+    def pictures(self) -> Tensor:
+        return in_colours(self.planes())
+
+    def planes(self) -> Tensor:
+        """(B, P, H, W)."""
         planes = torch.fft.irfft2(torch.polar(self.magnitude.expand_as(self.values), self.values), s=self.size)
         linear = mixed(planes, self.colours).flatten(1)
         linear = (linear - linear.mean(dim=1, keepdim=True)) / linear.std(dim=1, keepdim=True)
-        pictures = torch.sigmoid(linear).view_as(planes)
-        if pictures.requires_grad:
-            pictures.register_hook(self._note)
-        return pictures
+        shown = torch.sigmoid(linear).view_as(planes)
+        if shown.requires_grad:
+            shown.register_hook(self._note)
+        return shown
 
     def _note(self, gradient: Tensor) -> None:
         self.transparency += gradient.abs().mean(dim=1)
 
 
 def mixed(planes: Tensor, colours: Tensor) -> Tensor:
-    """(B, 3, H, W) of independent colours (B, 3, H, W) by a matrix (3, 3).
+    """(B, P, H, W) of independent colours (B, P, H, W) by a matrix (P, P).
 
     One product of 3 rows takes a tenth of the time of 224 rows of pixels for each picture.
     """
@@ -144,16 +171,21 @@ def fitted_magnitude(magnitude: Tensor, size: Size) -> Tensor:
 
 
 def lowest(spectrum: Tensor, size: Size) -> Tensor:
-    """(B, 3, h, w // 2 + 1, 2): the part of (B, 3, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
+    """(B, P, h, w // 2 + 1, 2): the part of (B, P, H, W // 2 + 1, 2) that a picture of the smaller `size` has."""
     rising, falling, columns = -(-size[0] // 2), size[0] // 2, size[1] // 2 + 1  # the order of torch.fft.fftfreq
     above = spectrum[:, :, spectrum.shape[2] - falling :, :columns]
     return torch.cat((spectrum[:, :, :rising, :columns], above), dim=2)
 
 
-def colour_matrix() -> Tensor:
-    """(3, 3): from independent colours to red, green and blue, the longest column of length 1."""
+def colour_matrix(planes: int) -> Tensor:
+    """(P, P): from independent colours to red, green and blue, the longest column of length 1; for fewer planes the
+    root of these' covariance."""
     matrix = torch.tensor(COLOUR_SQRT)
-    return matrix / matrix.norm(dim=0).max()
+    matrix = matrix / matrix.norm(dim=0).max()
+    if planes == len(matrix):
+        return matrix
+    mixed_by = mixing(planes) @ matrix.numpy()
+    return torch.from_numpy(root(mixed_by @ mixed_by.T)).float()
 
 
 def frequencies(height: int, width: int) -> Tensor:
@@ -178,11 +210,13 @@ def start_noise(
     if recipe.parameterisation == "maco":
         if priors is None:
             raise UserError(f"recipe {recipe.name!r} needs priors: what photographs have in common")
-        phases = [torch.rand(3, size[0], size[1] // 2 + 1, generator=generator) for generator in generators]
+        phases = [
+            torch.rand(planes_of(network), size[0], size[1] // 2 + 1, generator=generator) for generator in generators
+        ]
         return Maco(network, (torch.stack(phases) * 2 - 1).mul(math.pi).to(network.device), size, priors)
     if recipe.parameterisation == "pixels":
         return _start_pixels(recipe, network, generators, size)
-    shape = (3, size[0], size[1] // 2 + 1, 2)
+    shape = (planes_of(network), size[0], size[1] // 2 + 1, 2)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay)
 
@@ -192,8 +226,7 @@ def _start_pixels(recipe: Recipe, network: Network, generators: Sequence[torch.G
     if recipe.start == "grey":
         noise = torch.stack([torch.rand(3, *size, generator=generator) for generator in generators])
         return Pixels(network, (noise * (GREY_HIGH - GREY_LOW) + GREY_LOW).to(network.device))
-    channels = network.data.input_size[0]
-    drawn = [torch.randn(channels, *size, generator=generator) for generator in generators]
+    drawn = [torch.randn(planes_of(network), *size, generator=generator) for generator in generators]
     spread = 1.0 if recipe.start == "normal" else 0.0
     return Pixels.of_values(network, torch.stack(drawn).mul(spread).to(network.device))
 
@@ -203,7 +236,7 @@ def start_pictures(recipe: Recipe, network: Network, pictures: Tensor) -> Pixels
     if recipe.parameterisation == "pixels":
         return Pixels(network, pictures)
     size = (pictures.shape[2], pictures.shape[3])
-    logits = torch.logit(pictures, eps=PHOTO_MARGIN)
+    logits = torch.logit(to_planes(network, pictures), eps=PHOTO_MARGIN)
     start = Fourier(network, torch.zeros(1, device=pictures.device), size, recipe.decay)
     planes = torch.einsum("ij,bjhw->bihw", start.colours.inverse(), logits)
     start.values = (torch.view_as_real(torch.fft.rfft2(planes)) / start.scale).contiguous().requires_grad_()

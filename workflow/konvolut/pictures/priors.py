@@ -41,6 +41,19 @@ def root(covariance: np.ndarray) -> np.ndarray:
     return vectors * np.sqrt(values.clip(LEAST_VARIANCE)) @ vectors.T
 
 
+def of_planes(priors: Priors, mixing: np.ndarray) -> Priors:
+    """What the planes of pictures have in common, which a matrix (P, C) mixes from their C colours.
+
+    ASSUME: independent colours are so at each wave length, so that the squares of their magnitudes add up.
+    """
+    covariance = mixing @ priors.covariance @ mixing.T
+    weights = np.linalg.inv(root(covariance)) @ mixing @ root(priors.covariance)
+    magnitude = np.sqrt(np.tensordot(weights**2, priors.magnitude.astype(float) ** 2, axes=1))
+    return Priors(
+        magnitude.astype(np.float32), covariance.astype(np.float32), (mixing @ priors.mean).astype(np.float32)
+    )
+
+
 def write(shard: PriorsShard, output: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Measure a shard's photographs, the middle square of each, and write what they have in common."""
     size, pictures = (shard.side_px, shard.side_px), []
