@@ -14,11 +14,14 @@ from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent
 from konvolut.techniques import activations, saliency
 
-# A model, and options that leave out repeated blocks. VGG is too large: its first classifier has 100 million weights.
+# A model, and options that leave out repeated blocks, and most of the 100 million weights of VGG's first classifier.
 MEMBERS = {
     "resnet": ("test_resnet", {}),
     "resnet, grey": ("resnet10t", {"in_chans": 1}),
     "resnet, 5 colours": ("resnet10t", {"in_chans": 5}),
+    "resnet, 2 colours": ("test_resnet", {"in_chans": 2}),
+    "vgg": ("vgg11", {"mlp_ratio": 0.02}),
+    "vgg with batch normalisation": ("vgg11_bn", {"mlp_ratio": 0.02}),
     "resnext": ("resnext26ts", {}),
     "densenet": ("densenet121", {"block_config": (2, 2, 2, 2)}),
     "inception_v3": ("inception_v3", {}),

@@ -58,6 +58,29 @@ def test_a_streamlined_layer_puts_out_the_same(name, layer, x):
     torch.testing.assert_close(outputs(network.module, layer, x), before, atol=0, rtol=0)
 
 
+def test_vgg_keeps_no_normalisation_and_puts_out_the_same(x):
+    source = ModelSource("m", "m", "vgg11_bn", "random:3", (("mlp_ratio", 0.02),))
+    network = models.build(source)
+    with_statistics(network.module)
+    before = outputs(network.module, "features.12", x)  # a normalisation, before its ReLU
+    lean = streamline.streamlined(network, "features.13")
+    assert not [part for part in lean.module.features if isinstance(part, nn.BatchNorm2d)]
+    torch.testing.assert_close(outputs(lean.module, "features.13", x), before.relu(), atol=1e-4, rtol=1e-4)
+    kept = streamline.streamlined(network, "features.12")  # whose output is asked for
+    torch.testing.assert_close(outputs(kept.module, "features.12", x), before, atol=1e-4, rtol=1e-4)
+
+
+def test_linear_maps_of_vectors_round_alike_in_any_batch():
+    generator = torch.Generator().manual_seed(0)
+    network = network_of(nn.Sequential(nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(48, 1000)))
+    lean = streamline.streamlined(network, "2").module
+    vectors = torch.randn(9, 3, 4, 4, generator=generator)
+    together = lean(vectors)
+    for rows in (slice(0, 2), slice(3, 8), slice(8, 9)):
+        assert torch.equal(lean(vectors[rows]), together[rows])
+    torch.testing.assert_close(together, network.module(vectors))
+
+
 @pytest.mark.parametrize(("name", "layer"), [("test_resnet", "layer3"), ("test_efficientnet", "blocks.3")])
 def test_gradients_of_a_streamlined_layer_are_the_same(name, layer, x):
     network = models.build(ModelSource("m", "m", name, "random:3"))
