@@ -14,6 +14,7 @@ with job.logged(snakemake.log[0], "atlas"):
         photographs=shard.photographs,
         settings=shard.settings,
         classes=Path(snakemake.input.classes),
+        images=Path(snakemake.input.images),
         remarks=survey.problems(survey.read_survey(snakemake.input.table)),
     )
     write.front_page(inputs, Path(snakemake.output.index).parent)

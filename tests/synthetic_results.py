@@ -337,5 +337,6 @@ def write_atlas(results: list[Results], atlas: Path, **settings) -> Path:
     class_pages(ClassInputs(classes, photos, given), atlas / "classes")
     image_pages(ImageInputs(photos, models, given, atlas / "classes"), atlas / "images")
     folders = tuple(atlas / result.key for result in results)
-    front_page(FrontInputs(folders, photos, given, ("One photograph could not be read.",), atlas / "classes"), atlas)
+    made = {"classes": atlas / "classes", "images": atlas / "images"}
+    front_page(FrontInputs(folders, photos, given, ("One photograph could not be read.",), **made), atlas)
     return atlas / "index.html"

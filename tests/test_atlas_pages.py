@@ -18,13 +18,14 @@ import pytest
 
 from konvolut.asked.plan import parse_channels
 from konvolut.asked.settings import AtlasSettings
-from konvolut.atlas import assets, model, pages, passports, plates, write
+from konvolut.atlas import account, assets, model, pages, passports, plates, write
 from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
 from konvolut.pictures import images
 from synthetic_results import Results, atlas_settings, photographs, small_atlas, write_atlas
 
 KILOBYTE = 1024
+RULES = Path(__file__).parents[1] / "workflow" / "rules"
 
 
 @pytest.fixture(scope="module")
@@ -310,6 +311,33 @@ def test_a_receptive_field_is_told_in_words(field_px, exact, words):
     network = model.Network("n", "n", "n", data={"input_size": [3, 224, 224]})
     layer = model.LayerFacts("l", receptive_field_px=field_px, receptive_field_exact=exact)
     assert network.sees(layer) == words
+
+
+def test_the_page_about_the_atlas_has_a_row_for_every_technique(atlas, results):
+    summary = json.loads((atlas / "lite0/summary.json").read_text()) | {"folder": "lite0"}
+    told = account.rows(summary, account.read(atlas / "classes"), account.read(atlas / "images"))
+    by_technique = {row["technique"]: row for row in told}
+    shards = {"channels", "negative", "diversity", "dreams", "accentuation", "layer_dreams", "caricature", "classes"}
+    assert shards | {"examples", "maps", "kernels", "saliency", "patches", "fooling", "inversion"} == set(by_technique)
+    assert by_technique["channels"]["recipe"] == "lucid"
+    assert by_technique["channels"]["seed"] == 0
+    assert by_technique["dreams"]["photographs"] == 2
+    assert by_technique["examples"]["photographs"] == len(results[0].photos)
+    photograph = (atlas / "images" / f"{results[0].photos[0].key}.html").read_text()
+    maps = re.findall(r"saliency/[^/]*/lite0-0-(?!lab)\w+\.webp", photograph)
+    assert by_technique["saliency"]["pictures"] >= len(maps) > 0
+    assert by_technique["inversion"]["layers"] > 0
+    page = (atlas / "about.html").read_text()
+    for row in told:
+        assert f'<th scope="row">{row["title"]}</th>' in page
+        assert row["command"] in page
+
+
+def test_the_command_that_repeats_a_technique_names_a_rule():
+    rules = "".join(path.read_text() for path in RULES.glob("*.smk"))
+    for technique in account.TECHNIQUES:
+        rule = account.RULES.get(technique, technique)
+        assert re.search(rf"^rule {rule}:|^use rule \w+ as {rule} with", rules, re.MULTILINE), rule
 
 
 @pytest.fixture(scope="module")

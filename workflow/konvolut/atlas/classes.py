@@ -88,6 +88,7 @@ class ClassView:
             "probability": first.probability,
             "held_out": first.held_out,
             "verdict": first.verdict,
+            "pictures": len(self.portraits),
         }
 
 
@@ -170,5 +171,6 @@ def read_summary(folder: Path | None) -> list[dict]:
 
 
 def summary(found: list[ClassView]) -> dict:
-    """What other pages and scripts need to know."""
-    return {"classes": [view.entry() for view in found]}
+    """What other pages and scripts need to know: the classes, and a passport of each model's."""
+    passports = {view.model.key: view.portraits[0].passport for view in reversed(found)}
+    return {"classes": [view.entry() for view in found], "passports": passports}

@@ -100,6 +100,7 @@ class FrontInputs:
     settings: AtlasSettings
     remarks: tuple[str, ...] = ()
     classes: Path | None = None
+    images: Path | None = None
     running: str = ""
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import jinja2
 
 from konvolut.asked.plan import format_channels, parse_channels
-from konvolut.atlas import cards, model, plates
+from konvolut.atlas import account, cards, model, plates
 from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
@@ -134,11 +134,13 @@ def compare(*, title: str) -> str:
 
 def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
     """What was computed, from what, and how to repeat it."""
+    classes, images = account.read(inputs.classes), account.read(inputs.images)
     computed = [
         {
             "model": summary["model"],
             "folder": summary["folder"],
-            "rows": _computed(summary),
+            "rows": (rows := account.rows(summary, classes, images)),
+            "versions": account.versions(rows),
             "missing": [layer["name"] for layer in summary["layers"] if not layer["made"]],
         }
         for summary in summaries
@@ -199,23 +201,6 @@ def _techniques(layers: list[dict]) -> dict[str, str]:
     found = [series for layer in layers for series in (layer["made"] or {"series": []})["series"]]
     found.sort(key=lambda series: list(TECHNIQUES).index(series["technique"]))
     return {series["prefix"]: TECHNIQUES[series["technique"]].format(series["title"]) for series in found}
-
-
-def _computed(summary: dict) -> list[dict]:
-    rows: dict[str, dict] = {}
-    for entry in summary["layers"]:
-        for series in (entry["made"] or {"series": []})["series"]:
-            row = rows.setdefault(
-                series["technique"],
-                {"technique": series["technique"], "layers": set(), "pictures": 0, "health": {}, "passport": None},
-            )
-            row["layers"].add(entry["name"])
-            row["pictures"] += series["count"]
-            row["passport"] = row["passport"] or next(iter(series["passports"]), None)
-            for name, count in series["health"].items():
-                row["health"][name] = row["health"].get(name, 0) + count
-    order = sorted(rows, key=list(TECHNIQUES).index)
-    return [rows[name] | {"layers": len(rows[name]["layers"])} for name in order]
 
 
 def _render(template: str, **values) -> str:

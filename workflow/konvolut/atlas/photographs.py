@@ -64,6 +64,17 @@ class ModelView:
     passports: list[tuple[str, dict]] = field(default_factory=list)
     maps: list[tuple[str, str, str]] = field(default_factory=list)
 
+    def made(self, technique: str) -> tuple[int, list[str]]:
+        """How many pictures of the photograph a technique made, and of which layers."""
+        squares = self.trials.patches.squares if self.trials.patches else []
+        counts = {
+            "saliency": sum(len(found.maps) for found in self.attributions),
+            "patches": len(squares),
+            "fooling": len(self.trials.fooled),
+            "inversion": len(self.trials.remembered),
+        }
+        return counts[technique], [one.layer for one in self.trials.remembered] if technique == "inversion" else []
+
 
 @dataclass
 class PhotographView:
@@ -110,6 +121,21 @@ def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
                 )
             )
     return list(pages.values())
+
+
+def summary(views: list[PhotographView]) -> dict:
+    """By model and technique what only these pages show: how many pictures, of how many photographs and layers."""
+    told: dict[str, dict] = {}
+    for view in views:
+        for shown in view.models:
+            for technique, passport in shown.passports:
+                pictures, layers = shown.made(technique)
+                empty = {"photographs": 0, "pictures": 0, "layers": [], "passport": passport}
+                row = told.setdefault(shown.key, {}).setdefault(technique, empty)
+                row["photographs"] += bool(pictures)
+                row["pictures"] += pictures
+                row["layers"] = sorted({*row["layers"], *layers})
+    return told
 
 
 def scaled_for_eyes(values: np.ndarray) -> np.ndarray:

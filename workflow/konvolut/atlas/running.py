@@ -77,7 +77,8 @@ def build(sources: Sources, shard: AtlasShard, atlas: Path, processes: int) -> s
     write.class_pages(ClassInputs(tuple(pictured), shard.photographs, shard.settings), classes)
     write.image_pages(ImageInputs(shard.photographs, tuple(images), shard.settings, classes), new / "images")
     sentence, folders = _progress(sources), tuple(new / key for key in models)
-    write.front_page(FrontInputs(folders, shard.photographs, shard.settings, (sentence,), classes, sentence), new)
+    told = FrontInputs(folders, shard.photographs, shard.settings, (sentence,), classes, new / "images", sentence)
+    write.front_page(told, new)
     _take_place(new, atlas)
     return sentence
 

@@ -9,7 +9,7 @@
                   strip-{series}.webp       squares for the model's page
                   columns.js details-{n}.js units.csv summary.json photographs.txt
     model_page    {model}/index.html layers.js summary.json            reads the summaries of its layers
-    image_pages   images/index.html index-{n}.html {key}.html large/{key}.webp of settings.images
+    image_pages   images/index.html summary.json index-{n}.html {key}.html large/{key}.webp of settings.images
                   images/photo/{key}.webp of these and of those that layers' photographs.txt name
                   images/saliency/{key}/{model}-{target}-{method}.webp
                   images/trials/{key}/{model}-{square,fooled,change,knows}-{which}.{webp,png}
@@ -129,6 +129,7 @@ def image_pages(inputs: ImageInputs, folder: Path) -> None:
         neighbours = (views[number - 1] if number else None, views[number + 1] if number + 1 < len(views) else None)
         text = pages.photograph(view, neighbours=neighbours, title=inputs.settings.title)
         _write_text(folder / f"{view.photo.key}.html", text)
+    _write_json(folder / "summary.json", photographs.summary(views))
     lists = [views[first : first + IMAGES_PER_INDEX] for first in range(0, len(views), IMAGES_PER_INDEX)] or [[]]
     for number, listed in enumerate(lists, 1):
         counts = {"shown": len(views), "all": len(inputs.photographs), "lists": len(lists)}
