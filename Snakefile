@@ -10,10 +10,10 @@ sys.path.insert(0, f"{workflow.current_basedir}/workflow")
 
 from konvolut import hooks
 from konvolut.provenance import code_digest
-from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt
+from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt, read_or_exit
 
 
-configfile: "config/config.yaml"
+configfile: read_or_exit("config/config.yaml", check=workflow.is_main_process)
 
 
 sweep = load_or_exit(

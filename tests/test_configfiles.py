@@ -1,6 +1,8 @@
 """Configuration files are read strictly: a key stands once, and what is no YAML is told with its line."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -77,3 +79,22 @@ def test_a_run_whose_configuration_has_a_section_twice_ends_before_its_first_job
         r"^konvolut: config: channels stands twice in .*config\.yaml, on the lines", run.stderr, re.MULTILINE
     )
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b"seed: 1\n\tlayers: [auto]\n", r"config/config\.yaml is no YAML: line 2: "),
+        (b"atlas: {title: Zo\xeb}\n", r"config/config\.yaml is no UTF-8 text"),
+        (b"- seed\n", r"config/config\.yaml must hold keys and their values"),
+    ],
+    ids=["a tab", "Latin 1", "a list"],
+)
+def test_a_configuration_of_the_project_that_snakemake_cannot_read_is_named(tmp_path, text, sentence):
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_bytes(text)
+    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", tmp_path, "-n"]
+    run = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert re.search(f"^konvolut: .*{sentence}", run.stderr, re.MULTILINE), run.stderr
+    assert "Traceback" not in run.stdout + run.stderr

@@ -221,6 +221,26 @@ def test_a_glob_of_any_depth_names_photographs_by_their_folders(tmp_path):
     assert {image.source for image in read} == {"set/**/*"}
 
 
+def test_a_folder_that_is_called_like_a_photograph_is_none(tmp_path):
+    touch(tmp_path, "set/a.png", "set/b.png/c.txt")
+    assert [image.id for image in images(tmp_path, "x\tset/")] == ["x/a"]
+
+
+def test_a_link_to_the_folder_that_it_lies_in_gives_no_photograph_twice(tmp_path):
+    touch(tmp_path, "set/a.png", "set/below/b.png", "other/c.png")
+    (tmp_path / "set/below/up").symlink_to(tmp_path / "set")
+    (tmp_path / "set/here").symlink_to(".")
+    (tmp_path / "set/other").symlink_to(tmp_path / "other")
+    assert [image.id for image in images(tmp_path, "x\tset/**/*")] == ["x/a", "x/below/b", "x/other/c"]
+
+
+@pytest.mark.parametrize("to", ["gone.png", "p.png"], ids=["a file that is gone", "itself"])
+def test_a_link_that_leads_nowhere_is_called_one(tmp_path, to):
+    (tmp_path / "p.png").symlink_to(to)
+    with pytest.raises(UserError, match=r"images\.tsv line 2: image 'p\.png' is a link that leads nowhere"):
+        images(tmp_path, "cat\tp.png")
+
+
 def test_a_folder_with_brackets_in_its_name_is_no_pattern(tmp_path):
     touch(tmp_path, "my [2020] set/a.png", "my [2020] set/b [1].png")
     base = tmp_path / "my [2020] set"

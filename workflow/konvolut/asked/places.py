@@ -5,6 +5,7 @@ import importlib.util
 import itertools
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from konvolut.errors import UserError, nearest
@@ -69,12 +70,13 @@ def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, Pat
         folder, inside = _inside_package(source.removeprefix("package:"), where)
     path = absolute(inside, folder)
     if path.is_dir():
-        found = [entry for entry in path.iterdir() if not entry.name.startswith(".")]
+        with os.scandir(path) as entries:  # which knows of folders without a look at each
+            found = [path / one.name for one in entries if not one.name.startswith(".") and not one.is_dir()]
         problem = f"has none directly in it; for those below it write {source.rstrip('/')}/**/*"
         return _photographs(found, path, f"{where}: folder {source!r}", problem)
     if glob.has_magic(inside) and not path.exists():
         pattern = os.path.expanduser(inside)
-        found = [absolute(name, folder) for name in glob.glob(pattern, root_dir=folder, recursive=True)]
+        found = [absolute(name, folder) for name in dict.fromkeys(_matches(pattern, folder))]
         return _photographs(found, absolute(_fixed_part(pattern), folder), f"{where}: {source!r}", "matches none")
     check_file(path, f"{where}: image {source!r}")
     return [("", path)]
@@ -114,6 +116,8 @@ def check_file(path: Path, what: str) -> None:
     try:
         size = path.stat().st_size
     except OSError:
+        if path.is_symlink():
+            raise UserError(f"{what} is a link that leads nowhere ({path})") from None
         close = nearest(path.name, os.listdir(path.parent)) if path.parent.is_dir() else ""
         raise UserError(f"{what} does not exist (looked for {path}){close}") from None
     if not path.is_file():
@@ -137,6 +141,30 @@ def _photographs(found: list[Path], folder: Path, what: str, problem: str) -> li
         _check_braces(file, what)
     named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
     return sorted(named, key=lambda pair: (natural(pair[0]), str(pair[1])))
+
+
+def _matches(pattern: str, root: Path) -> Iterator[str]:
+    """What glob.glob finds, but for links back to a folder above: with two of them glob never comes to an end."""
+    parts = Path(pattern).parts
+    if "**" not in parts:
+        yield from glob.glob(pattern, root_dir=root)
+        return
+    at = parts.index("**")
+    rest = os.path.join(*parts[at + 1 :] or "*")
+    for base in glob.glob(os.path.join(*parts[:at]), root_dir=root) if at else [""]:
+        for folder in _folders(root / base):
+            yield from (os.path.join(folder, name) for name in _matches(rest, Path(folder)))
+
+
+def _folders(top: Path) -> Iterator[str]:
+    """A folder and all below it, but for hidden ones and links to a folder that they lie in."""
+    for here, names, _ in os.walk(top, followlinks=True):
+        names[:] = [name for name in names if not name.startswith(".") and not _leads_back(Path(here, name))]
+        yield here
+
+
+def _leads_back(path: Path) -> bool:
+    return path.is_symlink() and path.parent.resolve().is_relative_to(path.resolve())
 
 
 def _fixed_part(pattern: str) -> str:

@@ -51,6 +51,17 @@ BY_LAYER = (*FROM_NOISE, *plan.OF_CHANNELS, *plan.OF_LAYERS)
 BY_MODEL = ("classes", "saliency", "patches", "fooling")
 
 
+def read_or_exit(file: str, check: bool) -> str:
+    """The name of a configuration file that Snakemake can read; its own complaint names neither file nor line."""
+    try:
+        if check and Path(file).exists():
+            configfiles.read(Path(file))
+    except UserError as error:
+        print(f"konvolut: {error}", file=sys.stderr)
+        sys.exit(1)
+    return file
+
+
 def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
