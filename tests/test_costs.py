@@ -4,10 +4,12 @@ import dataclasses
 import functools
 import itertools
 import re
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
+import psutil
 import pytest
 import yaml
 
@@ -16,11 +18,12 @@ from konvolut.asked.costs import Pass, Speed
 from konvolut.asked.cuts import Load
 from konvolut.asked.recipes import named
 from konvolut.results import checks
+from konvolut.techniques import calibration
 
 ROOT = Path(__file__).parents[1]
 SEES_ALL = Pass(2.0, 10.0, 224, 500)
 SEES_LITTLE = Pass(0.1, 1.0, 224, 11)
-SPEED = Speed("cpu", 0.01, 0.002, 5.0)
+SPEED = Speed("cpu", 0.01, 0.002, 5.0, 0.1)
 
 
 def census():
@@ -102,6 +105,25 @@ def test_maps_in_colours_are_three_planes():
     assert size("vanilla", "gradient", "deconvnet") - size("vanilla") == 6 * plane
 
 
+def test_the_start_of_a_job_is_the_age_of_its_process_and_what_the_first_pass_takes_longer(tmp_path, monkeypatch):
+    """Wall time, with imports and whatever the process did before; waiting for a GPU is none of it."""
+    monkeypatch.setattr(calibration, "SAMPLES", {"test_efficientnet": "blocks.1.0"})
+    monkeypatch.setattr(calibration, "sample", lambda network, layer: calibration.Sample(1.0, 1.0, 0.5, warm_up=100.0))
+    age = time.time() - psutil.Process().create_time()
+    calibration.calibrate("cpu", tmp_path / "calibration.tsv", waited=2.0)
+    found = costs.read_speed(tmp_path / "calibration.tsv")
+    now = time.time() - psutil.Process().create_time()
+    assert age < found.start + 2.0 - 100.0 < now
+    assert 1e-4 < found.per_mb < 1, "neither a ramdisk's copy nor a floppy"
+
+
+def test_a_job_that_writes_more_is_granted_more_time_and_computes_less_of_it():
+    few, many = (Load(SEES_ALL, 100, size) for size in (1e3, 1e9))
+    granted = [cuts.asked_of_scheduler(load, 100, SPEED)["runtime"] for load in (few, many)]
+    assert granted[1] - granted[0] == pytest.approx(3 * 100 * 1e3 * SPEED.per_mb / 60, abs=1.1)
+    assert SPEED.around(1000.0) == pytest.approx(5.0 + 100.0)
+
+
 def test_the_calibration_survives_its_file(tmp_path):
     costs.write_speed(SPEED, tmp_path / "calibration.tsv")
     assert costs.read_speed(tmp_path / "calibration.tsv") == SPEED
@@ -147,7 +169,9 @@ def test_the_report_adds_up(planned):
         assert each[column].sum() == techniques[column].sum() == everything[column]
     jobs = planned[~planned["technique"].isin(report.LEFT_OUT)]
     assert everything["jobs"] == len(jobs)
-    seconds = jobs["gflop"] * SPEED.per_gflop + jobs["mcells"] * SPEED.per_mcell + SPEED.start
+    seconds = (
+        jobs["gflop"] * SPEED.per_gflop + jobs["mcells"] * SPEED.per_mcell + SPEED.start + jobs["mb"] * SPEED.per_mb
+    )
     assert everything["hours"] == pytest.approx(seconds.sum() / 3600, abs=1e-3)
     said = report.in_words(table, SPEED)
     assert f"{everything['units']:,} pictures and photographs in {everything['jobs']:,} jobs" in said

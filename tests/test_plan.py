@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from konvolut.asked import plan, settings, shards
+from konvolut.asked.costs import UNMEASURED
 from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
 
@@ -209,6 +210,20 @@ def test_kernels_are_those_of_convolutions_only(everything, census, tmp_path):
     census.assign(kind="ReLU").to_csv(tmp_path / "layers.csv", index=False)
     with pytest.raises(UserError, match="kernels: layers"):
         plan.make_plan(everything, {model.key: tmp_path / "layers.csv" for model in everything.models})
+
+
+def test_jobs_that_compute_ask_for_a_gpu_where_the_calibration_found_one(everything, census, tmp_path):
+    census.assign(kind="Conv2d").to_csv(tmp_path / "layers.csv", index=False)
+    censuses = {model.key: tmp_path / "layers.csv" for model in everything.models}
+    assert set(plan.make_plan(everything, censuses)["gpu"]) == {0}
+    rows = plan.make_plan(everything, censuses, dataclasses.replace(UNMEASURED, device="cuda"))
+    texts = "\n".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
+    for technique, asked in rows.groupby("technique")["gpu"]:
+        name = "atlas_layer" if technique == "atlas" else technique
+        rule = re.search(
+            rf"^(?:use rule channels as|rule) {name}\b.*?^    params:", texts, flags=re.MULTILINE | re.DOTALL
+        )
+        assert set(asked) == {int("gpu=sweep.gpu" in rule[0])}, technique
 
 
 def test_the_plan_survives_its_file(planned, tmp_path):

@@ -36,20 +36,26 @@ METHOD_PASSES: Mapping[str, float] = {
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """How fast one job is on a device ("cpu": one thread); `start` are the seconds before its first pass."""
+    """How fast one job is on a device ("cpu": one thread): seconds per GFLOP, million cells and MB that is written;
+    `start` are those from the beginning of its process to its first pass."""
 
     device: str
     per_gflop: float
     per_mcell: float
     start: float
+    per_mb: float = 0.0
 
     def seconds(self, gflop: float, mcells: float) -> float:
-        """Of so much work, without the start."""
+        """Of so much work, without the start and what is written at the end."""
         return gflop * self.per_gflop + mcells * self.per_mcell
+
+    def around(self, mb: float) -> float:
+        """Of one job that leaves so many MB: its start and its writing."""
+        return self.start + mb * self.per_mb
 
 
 # ASSUME: one thread of the machine that this was written on (AMD EPYC, Zen 5), for plans without a calibration.
-UNMEASURED = Speed("cpu", per_gflop=0.004, per_mcell=0.002, start=6.0)
+UNMEASURED = Speed("cpu", per_gflop=0.004, per_mcell=0.002, start=6.0, per_mb=0.03)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +119,8 @@ def read_speed(path: Path) -> Speed:
     """What the rule `calibrate` measured."""
     row = pd.read_csv(path, sep="\t").iloc[0]
     try:
-        return Speed(str(row["device"]), *(float(row[name]) for name in ("per_gflop", "per_mcell", "start")))
+        numbers = [float(row[name]) for name in ("per_gflop", "per_mcell", "start")]
+        return Speed(str(row["device"]), *numbers, float(row.get("per_mb", 0.0)))  # not measured before 0.1.0
     except (KeyError, ValueError) as error:
         raise UserError(f"{path} is no calibration; delete it and run the same command") from error
 

@@ -55,7 +55,7 @@ def cut(units: Sequence[int], load: Load, fixed: int | None, speed: Speed, job_m
 
 def asked_of_scheduler(load: Load, units: int, speed: Speed) -> dict[str, int]:
     """Minutes and megabytes that a job of so many units should be granted at its first attempt."""
-    seconds = speed.start + units * load.seconds(speed)
+    seconds = speed.around(units * load.bytes / MB) + units * load.seconds(speed)
     cells = load.batch * load.view * load.one.mcells * MB * BYTES_PER_CELL  # gradients are freed on the way
     held = COPIES * units * load.bytes * load.is_held
     return {

@@ -23,7 +23,7 @@ from konvolut.errors import UserError, nearest
 from konvolut.provenance import unit_seed
 
 COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop", "mcells", "mb"]
-COLUMNS += ["runtime", "mem_mb"]
+COLUMNS += ["runtime", "mem_mb", "gpu"]
 NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
 # Keys that say how many units are in one job, where that is not left to the cost.
 FIXED = ("units_per_shard", "images_per_shard", "classes_per_shard")
@@ -32,6 +32,7 @@ ON_CHOSEN_IMAGES = ("dreams", "layer_dreams", "accentuation", "caricature", "pat
 # Sections with a job for some photographs in each layer, and those with a job for some channels and all photographs.
 OF_PHOTOGRAPHS = ("activations", "saliency", "patches", "fooling")  # a job for some photographs, all layers
 OF_LAYERS, OF_CHANNELS = ("inversion", "layer_dreams", "caricature"), ("dreams", "accentuation")
+WITHOUT_GPU = ("alike", "kernels", "atlas")
 # Techniques of which the plan tells how many pictures there will be.
 COUNTED = (*FROM_NOISE, "classes", *OF_LAYERS, *OF_CHANNELS)
 
@@ -207,6 +208,7 @@ def _row(
         "mcells": round(passes * load.one.mcells, 3),
         "mb": round(len(part) * load.bytes / MB, 1),
         **asked_of_scheduler(load, len(part), speed),
+        "gpu": int(speed.device == "cuda" and technique not in WITHOUT_GPU),
     }
 
 

@@ -30,10 +30,13 @@ def write_report(settings_json: str, censuses: list[str], calibration: Path, out
 
 
 def summarise(plan: pd.DataFrame, speed: Speed) -> pd.DataFrame:
-    """A row per technique and model, one per technique for all models, and one for all."""
+    """A row per technique and model, one per technique for all models, and one for all.
+
+    `start_percent` is the share of the hours in which no picture is computed: jobs start, and write what they have.
+    """
     plan = plan[~plan["technique"].isin(LEFT_OUT)].assign(jobs=1)
     seconds = speed.seconds(plan["gflop"], plan["mcells"])
-    starts = pd.Series(speed.start, plan.index)
+    starts = speed.around(plan["mb"])
     plan = plan.assign(hours=(seconds + starts) / SECONDS_PER_HOUR, start_hours=starts / SECONDS_PER_HOUR)
     plan = plan.assign(files=FILES_PER_JOB, disk_gb=plan["mb"] * KEPT / 1000)
     numbers = ["units", "passes", "jobs", "gflop", "hours", "start_hours", "disk_gb", "files"]
@@ -57,6 +60,6 @@ def in_words(table: pd.DataFrame, speed: Speed) -> str:
     return (
         f"{shown}\n"
         f"konvolut: {last['units']:,} pictures and photographs in {last['jobs']:,} jobs take {last['hours']:,.2f}"
-        f" {kind} (on {speed.device}, {last['start_percent']:.1f} % of them to start), {last['disk_gb']:,.1f} GB and"
-        f" {last['files']:,} files before the atlas"
+        f" {kind} (on {speed.device}, {last['start_percent']:.1f} % of them to start and to write),"
+        f" {last['disk_gb']:,.1f} GB and {last['files']:,} files before the atlas"
     )

@@ -70,7 +70,7 @@ def in_words(table: pd.DataFrame, speed: Speed, started: float, now: float | Non
 def _sentence(table: pd.DataFrame, speed: Speed, started: float, now: float) -> str:
     done, total = int(table["done"].sum()), int(table["units"].sum())
     share = table["done"] / table["units"].where(table["units"] > 0, 1)
-    seconds = speed.start + speed.seconds(table["gflop"], table["mcells"])
+    seconds = speed.around(table["mb"]) + speed.seconds(table["gflop"], table["mcells"])
     is_new = table["changed"] >= started
     made, units = (seconds * share)[is_new].sum(), int(table["done"][is_new].sum())
     left = (seconds * (1 - share)).sum()
