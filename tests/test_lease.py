@@ -162,3 +162,11 @@ def test_a_rule_on_a_gpu_takes_a_lease_and_asks_slurm_for_one(rule):
 def test_every_rule_asks_for_more_at_each_attempt():
     fixed = [name for name, text in rules() if re.search(r"(mem_mb|runtime)=\d", text)]
     assert fixed == []
+
+
+@pytest.mark.parametrize("profile", ["local", "slurm"])
+def test_every_entry_of_a_profile_has_its_reason_beside_it(profile):
+    lines = (ROOT / f"config/profiles/{profile}/config.yaml").read_text().splitlines()
+    entries = [number for number, line in enumerate(lines) if re.match(r"[a-z]", line)]
+    bare = [lines[number] for number in entries if "#" not in lines[number] and not lines[number - 1].startswith("#")]
+    assert bare == []
