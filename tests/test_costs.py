@@ -95,6 +95,13 @@ def test_the_squares_of_a_photograph_are_counted():
     assert costs.patch_passes(0.4, 0.1) == squares * costs.FORWARD
 
 
+def test_only_maps_of_the_photographs_that_were_asked_for_take_disk():
+    wanted = settings.load({"activations": {"maps": ["cat", "coffee"]}, "atlas": {"feature_maps": ["cat"]}}, ROOT)
+    of_all = loads.HALF_BYTES * costs.MB * SEES_ALL.mcells
+    each = loads.of_photograph(wanted, "activations", {"": SEES_ALL}).bytes
+    assert each * len(wanted.images) == pytest.approx(2 * of_all)
+
+
 def test_maps_in_colours_are_three_planes():
     def size(*methods):
         wanted = settings.load({"saliency": {"methods": list(methods), "targets": ["predicted", 7], "top": 2}}, ROOT)

@@ -63,7 +63,7 @@ def of_photograph(settings: Settings, technique: str, costs: Mapping[str, Pass])
     whole, options = costs[""], getattr(settings, technique)
     seen = COLOURS * whole.input_px**2
     if technique == "activations":
-        maps = HALF_BYTES * MB * whole.mcells if options.maps else 0.0  # ASSUME: of all layers; they are streamed
+        maps = HALF_BYTES * MB * whole.mcells * _share_with_maps(settings)  # ASSUME: of all layers; they are streamed
         return Load(whole, FORWARD, maps, PHOTOGRAPHS_PER_BATCH, is_held=False)
     if technique == "saliency":
         classes = len(options.targets) - 1 + options.top if "predicted" in options.targets else len(options.targets)
@@ -73,6 +73,12 @@ def of_photograph(settings: Settings, technique: str, costs: Mapping[str, Pass])
     if technique == "patches":
         return Load(whole, patch_passes(options.patch, options.stride), seen, PHOTOGRAPHS_PER_BATCH)
     return Load(whole, options.steps * len(options.targets), seen * (1 + len(options.targets)))
+
+
+def _share_with_maps(settings: Settings) -> float:
+    """The share of the photographs whose whole maps are kept."""
+    asked = {*settings.activations.maps, *settings.atlas.feature_maps}
+    return sum(photograph.id in asked for photograph in settings.images) / max(len(settings.images), 1)
 
 
 def of_layer(settings: Settings, technique: str, one: Pass) -> Load:
