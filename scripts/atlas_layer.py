@@ -21,6 +21,7 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         alike=next(iter(snakemake.input.alike), None),
         trust=next(iter(snakemake.input.trust), None),
         examples_shown=shard.examples_shown,
+        alike_from=shard.alike_from,
         again=shard.again,
     )
     write.layer_pages(inputs, snakemake.output.html, snakemake.output.folder)

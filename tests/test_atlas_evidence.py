@@ -1,6 +1,7 @@
 """Look-alikes and trust on a layer's page: what the panel is told is what the files say."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,12 @@ from synthetic_results import PASSPORT, Results, photographs
 UNITS = 32
 PLACES = {("net", "conv_stem"): UNITS, ("net", "blocks.1"): 12, ("other <b>", "conv_stem"): UNITS}
 CHANCE = 0.4
+
+
+def told(page: Path) -> dict:
+    """The first details file of a layer."""
+    text = (page / "details-0.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("ATLAS(").rstrip().removesuffix(")"))
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +55,7 @@ def details(tmp_path_factory):
     store.write_named(folder / "trust.h5", "trust", {"conv_stem": trust}, PASSPORT)
     inputs = result.layer_inputs("conv_stem", alike=folder / "alike.h5", trust=folder / "trust.h5")
     layer_pages(inputs, folder / "atlas/net/conv_stem.html", folder / "atlas/net/conv_stem")
-    text = (folder / "atlas/net/conv_stem/details-0.js").read_text(encoding="utf-8")
-    return json.loads(text.removeprefix("ATLAS(").rstrip().removesuffix(")"))
+    return told(folder / "atlas/net/conv_stem")
 
 
 def test_only_look_alikes_above_chance_are_told_with_their_model_layer_and_unit(details):
@@ -70,3 +76,18 @@ def test_trust_is_told_of_the_pictures_that_were_judged(details):
     assert units["2"]["trust"]["path"] == [["blocks.0", None]]
     assert len(units["2"]["trust"]["twins"]) == 1
     assert "trust" not in units["1"]
+
+
+@pytest.mark.parametrize(("alike_from", "wanted"), [(30, 30), (2, 0), (0, 0)])
+def test_a_layer_without_look_alikes_says_how_many_photographs_they_take(tmp_path, alike_from, wanted):
+    result = Results(tmp_path, "net", {"conv_stem": ("stem", UNITS, [0])}, photographs(("coffee", "rocket")))
+    layer_pages(result.layer_inputs("conv_stem", alike_from=alike_from), tmp_path / "l.html", tmp_path / "l")
+    assert told(tmp_path / "l")["wanted"] == wanted
+
+
+def test_a_photograph_stands_at_one_quantile_only_and_the_others_keep_their_value(details):
+    for unit in details["units"].values():
+        shown = [entry[0] for _, group in unit["between"] for entry in group]
+        assert len(shown) == len(set(shown)) <= 2
+        assert len(unit["between"]) == 3
+        assert all(value is not None for value, _ in unit["between"])

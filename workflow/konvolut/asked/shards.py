@@ -212,12 +212,16 @@ class InversionShard:
 
 @dataclasses.dataclass(frozen=True)
 class AtlasShard:
-    """What pages need beside results; `again` is the command that renders one unit again, with {channel} in it."""
+    """What pages need beside results; `again` is the command that renders one unit again, with {channel} in it.
+
+    `alike_from` is how many photographs look-alikes and trust need, 0 where nobody asks for them.
+    """
 
     photographs: tuple[Photograph, ...]
     settings: AtlasSettings
     examples_shown: int
     again: str = ""
+    alike_from: int = 0
 
 
 def told(shard) -> dict:

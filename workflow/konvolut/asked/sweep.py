@@ -203,7 +203,8 @@ class Sweep:
         return told[wildcards.layer]
 
     def _told_pages(self, path: Path) -> str:
-        shard = shards.AtlasShard((), self.settings.atlas, self.settings.examples.top, "")
+        alike_from = self.settings.alike.at_least if self.settings.alike.keep else 0
+        shard = shards.AtlasShard((), self.settings.atlas, self.settings.examples.top, "", alike_from)
         return shards.to_json(shard, photographs=self._readable(path).told())
 
     def if_maco(self, technique: str, path: str) -> list[str]:

@@ -15,11 +15,15 @@ BOX_DIGITS = 3
 
 @dataclass(frozen=True)
 class Beside:
-    """Look-alikes of a layer's units by relation, how far its pictures can be trusted, and the place of each layer."""
+    """Look-alikes of a layer's units by relation, how far its pictures can be trusted, and the place of each layer.
+
+    Where there are too few photographs for that, `wanted` says how many it takes.
+    """
 
     places: list[tuple[str, str, int]] = field(default_factory=list)
     alike: dict[str, evidence.Alike] = field(default_factory=dict)
     trust: evidence.Trust | None = None
+    wanted: int = 0
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Index:
 def read_beside(inputs: LayerInputs) -> Beside:
     """Look-alikes and trust of a layer, where they were computed."""
     if inputs.alike is None:
-        return Beside()
+        return Beside(wanted=inputs.alike_from if len(inputs.photographs) < inputs.alike_from else 0)
     places, alike = store.read_alike(inputs.alike, inputs.layer)
     trust = store.read_named(inputs.trust, evidence.Trust).get(inputs.layer) if inputs.trust else None
     return Beside([(*place, units) for place, units in places.items()], alike, trust)
@@ -75,10 +79,7 @@ def of_unit(natural: Natural, unit: int, index: Index) -> dict:
     told |= _alike(natural.beside, unit, index) | _trust(natural.beside, unit, index)
     if layer.quantiles is None:
         return told
-    columns = (layer.quantile_image[unit], layer.quantile_value[unit], layer.quantile_box[unit])
-    told["between"] = [
-        _distinct(_entries(natural, zip(*group, strict=True), index)) for group in zip(*columns, strict=True)
-    ]
+    told["between"] = _between(natural, unit, index)
     told["more"] = [*rounded(layer.quantiles[unit][[3, 6]]), *rounded([layer.selectivity[unit]]), int(layer.dead[unit])]
     told["classes"] = _classes(natural, unit)
     return told
@@ -157,8 +158,16 @@ def _entries(natural: Natural, ranks, index: Index) -> list[list]:
     return entries
 
 
-def _distinct(entries: list[list]) -> list[list]:
-    return list({entry[0]: entry for entry in entries}.values())
+def _between(natural: Natural, unit: int, index: Index) -> list[list]:
+    """Of each shown quantile its value and the photographs there, each where it comes first: of a unit that most
+    photographs leave cold several quantiles are the same 0, and one photograph stands for all of these."""
+    layer, seen, told = natural.layer, set(), []
+    columns = (layer.quantile_image[unit], layer.quantile_value[unit], layer.quantile_box[unit])
+    for image, value, box in zip(*columns, strict=True):
+        entries = {entry[0]: entry for entry in _entries(natural, zip(image, value, box, strict=True), index)}
+        told.append([*rounded([value[len(value) // 2]]), [entries[number] for number in entries if number not in seen]])
+        seen |= set(entries)
+    return told
 
 
 def _classes(natural: Natural, unit: int) -> list[list]:

@@ -20,7 +20,8 @@ from konvolut.results.contents import rows_of
 class LayerInputs:
     """Everything that the page of one layer is made from; `again` is a command with {channel} in it, or "".
 
-    `planned` are the channels that a running sweep makes pictures of, whether they are there or not.
+    `planned` are the channels that a running sweep makes pictures of, whether they are there or not; `alike_from` is
+    how many photographs look-alikes and trust need, 0 where nobody asks for them.
     """
 
     model_json: Path
@@ -43,6 +44,7 @@ class LayerInputs:
     alike: Path | None = None
     trust: Path | None = None
     examples_shown: int = 9
+    alike_from: int = 0
     again: str = ""
     planned: tuple[int, ...] = ()
 

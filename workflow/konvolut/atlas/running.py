@@ -98,6 +98,7 @@ def _layer_inputs(sources: Sources, shard: AtlasShard, key: str, layer: str) -> 
         **{name: sources.there(name, key, layer) for name in OF_LAYERS},
         **{name: sources.own(name, key) for name in ONCE},
         examples_shown=shard.examples_shown,
+        alike_from=shard.alike_from,
         again=sources.again.format(model=shlex.quote(key), layer=shlex.quote(layer), channel="{channel}"),
         planned=sources.planned(key, layer),
     )

@@ -170,6 +170,7 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
                 "kind": f"details-{number}",
                 "photographs": [photo.told() for photo in index.photographs],
                 "places": list(index.places),
+                "wanted": units.natural.beside.wanted if units.natural else 0,
                 "passports": {
                     series.prefix: [passports.rows(one) for one in series.passports]
                     for series in units.series

@@ -55,8 +55,8 @@ const Evidence = (() => {
 
   function between(facts, photographs) {
     if (!facts.between) return null;
-    const groups = facts.between.map((group, place) => make("figure", {}, make("div", {}, ...group.map((entry) => small(photographs, entry))),
-      make("figcaption", {}, `${QUANTILES[place]}: ${short(group[Math.floor(group.length / 2)]?.[1])}`)));
+    const groups = facts.between.map(([value, group], place) => make("figure", {}, make("div", {}, ...group.map((entry) => small(photographs, entry))),
+      make("figcaption", {}, `${QUANTILES[place]}: ${short(value)}${group.length ? "" : ", as before"}`)));
     return make("div", {}, make("h3", {}, "And less"), make("div", { class: "between" }, ...groups));
   }
 
@@ -80,8 +80,12 @@ const Evidence = (() => {
   const RELATIONS = { inside: "in this layer", across: "in other layers" };
   const relation = (name) => RELATIONS[name] || `in ${name}`;
 
-  function alike(facts, places, over) {
-    if (!facts.alike) return null;
+  function alike(facts, { places, wanted }, over) {
+    if (!facts.alike && !wanted) return null;
+    if (!facts.alike) {
+      return make("section", {}, make("h3", {}, "Look-alikes, and the truth of the picture"),
+        make("p", { class: "missing" }, `not computed: fewer than ${wanted} photographs say too little of which units are alike`));
+    }
     const rows = facts.alike.map(([name, chance, found]) => make("div", {}, make("p", { class: "note" },
       found.length ? `${relation(name)}, correlation ${found[0][2]} to ${found.at(-1)[2]} (chance alone: ${chance})` : `${relation(name)}: none above chance (${chance})`),
     make("div", { class: "alike" }, ...found.map(([place, unit, value]) => thumb(places[place], unit, `correlation ${value}`)))));

@@ -27,7 +27,7 @@ const Panel = (() => {
     if (asked !== state || panel.hidden) return;
     const facts = data.units[unit] || { pictures: {} };
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data.photographs), Evidence.alike(facts, data.places, layer.over),
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data.photographs), Evidence.alike(facts, data, layer.over),
       dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
   }
 
