@@ -245,6 +245,22 @@ def test_pictures_that_only_grow_less_alike_are_as_dead_as_one_alone():
     assert found.curve[0, -1] > found.curve[0, 0]
 
 
+@pytest.mark.parametrize("name", ["lab", "lucid", "konvolut", "timm-vis"])
+def test_steps_send_nothing_from_the_cpu_but_the_first_one(lean, monkeypatch, name):
+    """On a GPU each tensor that is made of numbers is a copy that the step waits for."""
+    sent, real = [], torch.tensor
+    monkeypatch.setattr(torch, "tensor", lambda *given, **how: sent.append(given) or real(*given, **how))
+
+    def count(steps):
+        sent.clear()
+        recipe = named(name, steps=steps, keep_every=0, retries=0, coarse_steps=0)
+        ascent.ascend(lean, LAYER, starts(0, 1), recipe, (32, 32))
+        return len(sent)
+
+    count(2)
+    assert count(2) == count(9)
+
+
 def test_the_cosine_schedule_falls_from_the_whole_to_a_twentieth():
     recipe = named("konvolut", learning_rate=0.2, steps=100)
     rates = [steps.rate(recipe, step) for step in range(101)]

@@ -1,6 +1,8 @@
-"""Memory: freed blocks of the C library are kept for the next step; batches that do not fit are halved."""
+"""Memory: freed blocks of the C library are kept for the next step; constants go to a device once; batches that do not
+fit are halved."""
 
 import ctypes
+import functools
 import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +33,13 @@ def keep_freed_blocks() -> bool:
     except AttributeError:
         return False
     return bool(mallopt(M_MMAP_MAX, NO_MAPPED_BLOCKS) and mallopt(M_TRIM_THRESHOLD, NEVER_TRIM))
+
+
+@functools.lru_cache(maxsize=64)
+def constant(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> torch.Tensor:
+    """(n,) on a device, made once, so that steps of an ascent wait for nothing from the CPU; not to be changed."""
+    with torch.inference_mode(False):  # else it could not be used where there are gradients
+        return torch.tensor(values, device=device, dtype=dtype)
 
 
 class Halving:

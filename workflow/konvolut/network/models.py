@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from konvolut.errors import UserError, first_line, nearest
+from konvolut.network.memory import constant
 from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
 
 # timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
@@ -131,7 +132,7 @@ def to_planes(network: Network, pictures: Tensor) -> Tensor:
     planes = planes_of(network)
     if planes > 1:
         return pictures[:, :planes]
-    weights = torch.tensor(LUMINANCE, device=pictures.device, dtype=pictures.dtype)
+    weights = constant(LUMINANCE, pictures.device, pictures.dtype)
     return (pictures * weights.view(1, COLOURS, 1, 1)).sum(1, keepdim=True)
 
 
@@ -155,7 +156,7 @@ def mixing(planes: int) -> np.ndarray:
 
 
 def _column(values: Sequence[float], like: Tensor) -> Tensor:
-    return torch.tensor(values, device=like.device, dtype=like.dtype).view(1, -1, 1, 1)
+    return constant(tuple(values), like.device, like.dtype).view(1, -1, 1, 1)
 
 
 def _create_with_weights(source) -> tuple[nn.Module, str, str]:

@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from konvolut.network.memory import constant
+
 SCALE_STEP = 0.02
 # MaCo: the mean side of its crops falls from half the picture to a twentieth, with this deviation; the least is ours.
 FIRST_CROP, LAST_CROP, CROP_STD, LEAST_CROP = 0.5, 0.05, 0.05, 0.05
@@ -58,7 +60,9 @@ class Crops:
         views = warp(pictures.repeat_interleave(matrices.shape[1], 0), matrices.flatten(0, 1), self.size)
         shape = (matrices.shape[1], *views.shape[1:])
         noise = torch.cat([torch.randn(shape, generator=generator) for generator in self.generators])
-        return views + self.noise * noise.to(views.device)
+        if views.device.type == "cuda":  # is sent while the views are computed
+            noise = noise.pin_memory()
+        return views + self.noise * noise.to(views.device, non_blocking=True)
 
 
 def view_size(size: tuple[int, int], transforms: Sequence[tuple[str, float]]) -> tuple[int, int]:
@@ -85,7 +89,8 @@ def warp(pictures: Tensor, matrices: Tensor, size: tuple[int, int], padding: str
     ringed = _Ringed.apply(pictures)
     grid = _grid(matrices.to(pictures.device), size, (1 / width, 1 / height), 0.5)  # of pictures, from the first corner
     grid -= grid.floor()
-    shrink = torch.tensor([2 * width / (width + 2), 2 * height / (height + 2)], device=pictures.device).repeat(size[1])
+    shrunk = (2 * width / (width + 2), 2 * height / (height + 2))
+    shrink = constant(shrunk, pictures.device, grid.dtype).repeat(size[1])
     grid = torch.addcmul(-shrink / 2, grid.flatten(2), shrink).view_as(grid)
     return F.grid_sample(ringed, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
@@ -116,7 +121,7 @@ def _grid(matrices: Tensor, size: tuple[int, int], units: tuple[float, float], s
 
     The sum of a row and a column of complex numbers (x + iy): a twentieth of the time of affine_grid's products.
     """
-    to_units = torch.tensor(units, device=matrices.device)
+    to_units = constant(units, matrices.device, matrices.dtype)
     x, y = (torch.arange(side, device=matrices.device) - (side - 1) / 2 for side in (size[1], size[0]))
     theta = matrices * to_units[:, None]
     row = theta[:, None, :, 0] * x[:, None]
