@@ -27,6 +27,7 @@ from konvolut.network import models
 from konvolut.network.census import census, write_census
 from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent
+from konvolut.results.contents import Priors
 
 ROOT = Path(__file__).parents[1]
 PEERS_VENV = ROOT / ".venv-peers"
@@ -56,17 +57,19 @@ class Subject:
         return mean
 
 
-def open_subject(source: ModelSource, layer: str) -> Subject:
-    network = models.build(source)
+def open_subject(source: ModelSource, layer: str, device: str = "cpu") -> Subject:
+    network = models.build(source, device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "layers.csv"
         write_census(census(network), path)
         return Subject(network, layer_spec(path, layer))
 
 
-def konvolut(subject: Subject, channels: list[int], recipe: Recipe, px: int) -> np.ndarray:
-    """(units, px, px, 3) uint8 by our own loop."""
-    units = [ascent.UnitStart(channel, (channel,)) for channel in channels]
+def konvolut(
+    subject: Subject, channels: list[int], recipe: Recipe, px: int, priors: Priors | None = None
+) -> np.ndarray:
+    """(units, px, px, 3) uint8 by our own loop; `priors` are for MaCo."""
+    units = [ascent.UnitStart(channel, (channel,), priors=priors) for channel in channels]
     return ascent.ascend(subject.lean, subject.layer, units, recipe, (px, px)).picture
 
 

@@ -10,7 +10,8 @@ the recipe `lucid` in batches of its own size. "bare" is nothing but the streaml
 layer and the gradient of its input, in our process.
 
 Quality: a unit's mean activation in standard deviations over the default photographs, on the finished picture and under
-held-out transforms; CPU seconds until our default recipe, with fewer steps, reaches what lucent has after 128.
+held-out transforms; CPU seconds until our default recipe, with fewer steps, reaches what lucent has after 128. Each of
+our recipes in float32 and in bfloat16; `maco` with few steps and crops of a small picture, as it is made for GPUs.
 """
 
 import argparse
@@ -34,8 +35,9 @@ from konvolut.asked.settings import ModelSource
 from konvolut.asked.sheets import read_images
 from konvolut.network import memory, photographs, record
 from konvolut.network.streamline import as_input, narrowed
-from konvolut.pictures import scores
+from konvolut.pictures import images, priors, scores
 from konvolut.pictures.transforms import view_size
+from konvolut.results.contents import Priors
 from konvolut.techniques import channels
 
 PX = 224
@@ -46,14 +48,16 @@ SOURCES = {
 }
 # A tenth, a third and nearly all of lite0's work; a thirtieth, nearly half and all of ResNet-50's.
 LAYERS = {"lite0": ("blocks.1.0.conv_dw", "blocks.3.0", "blocks.6"), "resnet50": ("layer1.0.conv1", "layer2", "layer4")}
-OURS = ("float32", "bfloat16", "bare float32", "bare bfloat16", "lucid", "konvolut")
+OURS = ("float32", "bfloat16", "bare float32", "bare bfloat16", "lab", "lucid", "konvolut", "maco")
 # Steps of the short and the long run of each contender; horama looks at six crops in each.
 STEPS = {"float32": (2, 8), "bfloat16": (2, 8), "bare float32": (2, 8), "bare bfloat16": (2, 8)}
 STEPS |= {"lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
 PRECISIONS = ("float32", "bfloat16")
 LUCENT_STEPS = 128
 QUALITY_LAYER, QUALITY_CHANNELS = "blocks.3.0", 8
-OUR_STEPS = {"lucid": (48, 64, 96, 128), "konvolut": (24, 48, 96, 128, 160)}
+OUR_STEPS = {"lab": (100,), "lucid": (48, 64, 96, 128), "konvolut": (24, 48, 96, 128, 160), "maco": (64,)}
+# With few steps MaCo shows more at this rate (config/README.md).
+FEW_STEPS = {"maco": {"size_px": PX, "crops": 4, "learning_rate": 0.3, "schedule": "cosine"}}
 
 
 def open_process(keep_blocks: bool) -> ProcessPoolExecutor:
@@ -170,27 +174,36 @@ def health(subject: Subject, numbers: list[int], pictures: np.ndarray) -> tuple[
     return tuple(float(np.median((found[:, i] - mean[numbers]) / deviation[numbers])) for i in (0, 2))
 
 
-def paint(name: str, steps: int) -> tuple[float, float, float]:
+@functools.lru_cache(maxsize=1)
+def measured_priors() -> Priors:
+    """What the default photographs have in common."""
+    read = [images.read(one.path) for one in read_images(contenders.ROOT, "config/images.tsv")]
+    return priors.measure([images.fit(one, (PX, PX), crop_pct=1.0, crop_mode="center")[0] / 255 for one in read])
+
+
+def paint(name: str, steps: int, precision: str) -> tuple[float, float, float]:
     """Clean score, held-out score and CPU seconds of the quality layer's first units, by lucent or a recipe of ours."""
     subject, numbers, made = subject_of("lite0", QUALITY_LAYER), list(range(QUALITY_CHANNELS)), []
     if name == "lucent":
         spent = cpu_seconds(lambda: made.append(contenders.lucent(subject, numbers, steps, PX)))
     else:
-        recipe = named(name, keep_every=0)
+        recipe = named(name, keep_every=0, precision=precision, **FEW_STEPS.get(name, {}))
+        known = measured_priors() if recipe.parameterisation == "maco" else None
         side = channels.side_px(subject.lean, subject.layer, recipe)
         recipe = dataclasses.replace(recipe, steps=steps, coarse_steps=steps * recipe.coarse_steps // recipe.steps)
         recipe = channels.fitting(recipe, subject.lean, subject.layer, (side, side))
-        spent = cpu_seconds(lambda: made.append(contenders.konvolut(subject, numbers, recipe, side)))
+        spent = cpu_seconds(lambda: made.append(contenders.konvolut(subject, numbers, recipe, side, known)))
     return *health(subject, numbers, made[0]), spent
 
 
 def print_quality(processes: dict[bool, ProcessPoolExecutor]) -> None:
-    """The scores of lucent's pictures and of two recipes of ours after more and more steps."""
-    print(f"\nlite0 {QUALITY_LAYER}, {QUALITY_CHANNELS} channels\n{'':26}clean  held-out     CPU")
-    runs = [("lucent", LUCENT_STEPS), *((name, steps) for name, all_steps in OUR_STEPS.items() for steps in all_steps)]
-    for name, steps in runs:
-        clean, moved, spent = processes[name in OURS].submit(paint, name, steps).result()
-        print(f"{f'{name}, {steps} steps':26}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
+    """The scores of lucent's pictures and of our recipes after more and more steps, in both precisions."""
+    print(f"\nlite0 {QUALITY_LAYER}, {QUALITY_CHANNELS} channels\n{'':36}clean  held-out     CPU")
+    runs = [("lucent", LUCENT_STEPS, PRECISIONS[0])]
+    runs += [(name, steps, how) for name, counts in OUR_STEPS.items() for steps in counts for how in PRECISIONS]
+    for name, steps, precision in runs:
+        clean, moved, spent = processes[name in OURS].submit(paint, name, steps, precision).result()
+        print(f"{f'{name}, {steps} steps, {precision}':36}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
 
 
 def main() -> None:
