@@ -380,16 +380,115 @@ def test_without_a_script_pictures_and_links_are_there(visit):
     assert "url" in page.get_attribute("#u3", "style")
 
 
-def test_over_http_nothing_differs(visit, atlas):
+@pytest.mark.parametrize(
+    ("path", "link", "picture"),
+    [
+        ("index.html", "lite0/index.html", "strip-channels.webp"),
+        ("lite0/index.html", "conv_stem.html", "strip-channels.webp"),
+        (LAYER, "#u5", "channels-0.webp"),
+        ("images/index.html", "skimage-coffee.html", "skimage-coffee.webp"),
+        ("images/skimage-coffee.html", "../lite0/conv_stem.html#u1", "skimage-coffee.webp"),
+    ],
+    ids=["front", "model", "layer", "photographs", "photograph"],
+)
+def test_without_a_script_a_reader_sees_pictures_and_goes_on_by_links(visit, path, link, picture):
+    page = visit(path, java_script_enabled=False)
+    seen = page.locator(f'main img[src*="{picture}"]').first
+    seen.scroll_into_view_if_needed()
+    assert seen.is_visible()
+    assert seen.bounding_box()["width"] >= 24
+    to = page.locator(f'main a[href^="{link}"]').first
+    to.scroll_into_view_if_needed()
+    to.click(force=True)
+    assert link.lstrip("./") in page.url
+
+
+@pytest.fixture(scope="module")
+def server(atlas):
+    """The address of a static host of the atlas."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(atlas))
     handler.log_message = lambda *_: None
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = visit("lite0/blocks.1.0.html#u5", base=f"http://127.0.0.1:{server.server_port}")
-        assert page.locator("#panel .shot").count() == 6
-        assert missing_pictures(page) == []
-        page.close()
-        server.shutdown()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as host:
+        threading.Thread(target=host.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{host.server_port}"
+        host.shutdown()
+
+
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_over_http_a_page_says_what_it_says_from_a_file(visit, server, path):
+    served, read = visit(path, base=server), visit(path)
+    for page in (served, read):
+        page.wait_for_load_state("networkidle")
+    assert missing_pictures(served) == []
+    assert served.inner_text("main") == read.inner_text("main")
+
+
+@pytest.mark.parametrize("width", [1240, 390], ids=["desk", "phone"])
+@pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
+def test_what_is_clicked_is_large_enough_or_far_enough_from_the_next(visit, path, width):
+    page = visit(path, viewport={"width": width, "height": 860})
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate(TOO_SMALL) == []
+
+
+def test_targets_that_are_too_small_are_found(visit):
+    page = visit("about.html")
+    small = '<button style="min-width:0;min-height:0;width:12px;height:12px;padding:0">x</button>'
+    page.evaluate("html => document.querySelector('h1').insertAdjacentHTML('afterend', html)", f"<p>{small}{small}</p>")
+    assert len(page.evaluate(TOO_SMALL)) == 2
+
+
+# WCAG 2.2, 2.5.8: a target measures 24 px each way, or a circle of 24 px about its centre meets no other target and no
+# other such circle; links within a sentence and what the browser itself draws are left out.
+TOO_SMALL = """() => {
+  const SIDE = 24;
+  const visible = (one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true });
+  const inSentence = (one) => getComputedStyle(one).display === "inline"
+    && [...one.parentElement.childNodes].some((other) => other.nodeType === 3 && /\\w/.test(other.data));
+  const skipped = (one) => one.matches(".skip, input[type=checkbox], [aria-hidden=true]") || inSentence(one);
+  const all = [...document.querySelectorAll("a[href], button, select, input, textarea, summary")].filter(visible);
+  const targets = all.filter((one) => !skipped(one)).map((one) => {
+    const { left, top, width, height } = one.getBoundingClientRect();
+    return { one, left, top, width, height, x: left + width / 2, y: top + height / 2 };
+  }).filter(({ width, height }) => width && height);
+  const small = ({ width, height }) => width < SIDE - 0.5 || height < SIDE - 0.5;
+  const away = (at, low, size) => Math.max(low - at, 0, at - low - size);
+  const apart = (a, b) => (small(b) ? Math.hypot(a.x - b.x, a.y - b.y) >= SIDE
+    : Math.hypot(away(a.x, b.left, b.width), away(a.y, b.top, b.height)) >= SIDE / 2);
+  const meets = (a, b) => !a.one.contains(b.one) && !b.one.contains(a.one) && !apart(a, b);
+  return targets.filter((a) => small(a) && targets.some((b) => b !== a && meets(a, b)))
+    .map(({ one, width, height }) => `${one.outerHTML.slice(0, 90)} ${Math.round(width)}x${Math.round(height)}`);
+}"""
+
+
+def test_back_undoes_what_was_chosen_one_by_one(visit):
+    page = visit("lite0/conv_stem.html")
+    page.select_option("#sort", "max")
+    page.click("#techniques button >> text=Dreams")
+    page.type("#filter", "w")
+    page.fill("#filter", "weak")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#panel .shots")
+    page.locator("#filter").blur()
+    page.keyboard.press("f")
+    steps = []
+    for _ in range(5):
+        steps.append(state(page))
+        page.go_back()
+    opened = steps[1].partition("&")[0]
+    assert steps[0].endswith("&f=1")
+    assert opened.startswith("#u")
+    assert [step.removeprefix(opened).lstrip("#&") for step in steps[1:]] == [
+        "t=dreams-skimage-astronaut&s=max&q=weak",
+        "t=dreams-skimage-astronaut&s=max&q=weak",
+        "t=dreams-skimage-astronaut&s=max",
+        "s=max",
+    ]
+    page.wait_for_function("location.hash === ''")
+    assert page.input_value("#sort") == "index"
+    assert page.get_attribute("#techniques button >> text=Features", "aria-pressed") == "true"
+    page.go_forward()
+    page.wait_for_function("document.getElementById('sort').value === 'max'")
 
 
 def test_paper_is_white_and_its_text_dark_whatever_the_screen_is(visit):

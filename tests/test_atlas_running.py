@@ -82,6 +82,17 @@ def test_only_layers_with_new_results_are_made_again(sweep):
     assert "not yet rendered" not in (atlas / "net" / "b.html").read_text().lower()
 
 
+def test_changed_code_makes_an_unchanged_layer_anew(sweep, monkeypatch):
+    _, sources, shard, atlas = sweep
+    running.build(sources, shard, atlas, 1)
+    before = (atlas / "net" / "a.html").stat().st_ino
+    running.build(sources, shard, atlas, 1)
+    assert (atlas / "net" / "a.html").stat().st_ino == before
+    monkeypatch.setattr(running, "code_digest", lambda *_: "other code")
+    page = running._stamp(running._layer_inputs(sources, shard, "net", "a"))
+    assert page != (atlas / "net" / "a" / running.STAMP).read_text()
+
+
 def test_a_layer_that_is_complete_is_what_the_finished_sweep_would_show(sweep, tmp_path):
     results, sources, shard, atlas = sweep
     running.build(sources, shard, atlas, 1)

@@ -21,6 +21,7 @@ from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import write
 from konvolut.atlas.classes import ClassInputs, ClassModel
 from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+from konvolut.provenance import code_digest
 
 STAMP = "made-from.txt"
 OF_LAYERS = (*FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
@@ -135,11 +136,11 @@ def _make_layer(inputs: LayerInputs, folder: Path, last: Path) -> None:
 
 
 def _stamp(inputs: LayerInputs) -> str:
-    """What a layer was made from: its settings, and names, sizes and times of its files."""
+    """What a layer was made from: the code, its settings, and names, sizes and times of its files."""
     files = [inputs.model_json, inputs.census_csv, *inputs.activations, *(getattr(inputs, name) for name in ONCE)]
     files += [path for name in OF_LAYERS for path in getattr(inputs, name)]
     facts = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in files if path is not None]
-    return hashlib.sha256(repr((inputs, facts)).encode()).hexdigest()
+    return hashlib.sha256(repr((inputs, facts, code_digest("atlas.write"))).encode()).hexdigest()
 
 
 def _progress(sources: Sources) -> str:

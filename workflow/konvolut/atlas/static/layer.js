@@ -38,11 +38,11 @@
     return "#" + (state.unit === null ? [] : [`u${state.unit}`]).concat(parts).join("&");
   }
 
-  // A unit is a step in the browser's history; typing and sliding are not.
+  // What is chosen is a step in the browser's history, a filter one as a whole; sliding is none.
   function go(changes) {
     const before = state;
     state = { ...state, ...changes };
-    if (address() !== location.hash) history[state.unit !== before.unit ? "pushState" : "replaceState"](null, "", address());
+    if (address() !== location.hash) history[["unit", "t", "s", "f", "b", "x"].some((key) => before[key] !== state[key]) || !before.q !== !state.q ? "pushState" : "replaceState"](null, "", address());
     update(before);
   }
 
@@ -134,7 +134,7 @@
     const visit = (other) => (other ? void (location.href = other[1]) : false);
     keys.push(["[", "previous layer", () => visit(before)], ["]", "next layer", () => visit(after)]);
     $("neighbours").append(`layer ${at + 1} of ${layers.length} `,
-      before ? make("a", { href: before[1], title: "key [" }, `‹ ${before[0]}`) : "", " ",
+      before ? make("a", { href: before[1], title: "key [" }, `‹ ${before[0]}`) : "", before && after ? " · " : "",
       after ? make("a", { href: after[1], title: "key ]" }, `${after[0]} ›`) : "");
   }
 
