@@ -1,5 +1,6 @@
 """Konvolut: an atlas of what every channel of a CNN looks for, for any timm model; rules in the order the data flow."""
 
+import re
 import sys
 
 from snakemake.utils import min_version
@@ -22,7 +23,7 @@ sweep = load_or_exit(
 
 
 wildcard_constraints:
-    model=r"(?!atlas/|logs/)[^/]+",
+    model="|".join(map(re.escape, sweep.model)),
     layer=r"(?!(index\.html|summary\.json|layers\.js)$)[^/]+",
     first=r"\d+",
     last=r"\d+",

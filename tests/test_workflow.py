@@ -260,6 +260,14 @@ def test_a_file_in_the_place_of_results_gets_one_sentence_and_status_1(tmp_path)
     assert "Traceback" not in run.stdout + run.stderr
 
 
+def test_a_result_of_no_model_is_asked_for_in_vain_without_a_traceback(tmp_path):
+    write_sweep(tmp_path, CONFIG | {name: {} for name in ("classes", "fooling")})
+    run = snakemake(tmp_path, "--dry-run", "--", "results/nomodel/layers.csv")
+    assert run.returncode == 1
+    assert "No rule to produce results/nomodel/layers.csv" in run.stdout + run.stderr
+    assert "KeyError" not in run.stdout + run.stderr
+
+
 def test_a_photograph_that_is_cut_off_ends_the_run_or_is_left_out_and_listed(tmp_path):
     import skimage
 
