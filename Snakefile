@@ -1,6 +1,5 @@
 """Konvolut: an atlas of what every channel of a CNN looks for, for any timm model; rules in the order the data flow."""
 
-import re
 import sys
 
 from snakemake.utils import min_version
@@ -17,13 +16,11 @@ from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt, 
 configfile: read_or_exit("config/config.yaml", check=workflow.is_main_process)
 
 
-sweep = load_or_exit(
-    config, lambda: checkpoints.plan.get().output, workflow.configfiles, check=workflow.is_main_process
-)
+sweep = load_or_exit(config, workflow.configfiles, lambda: checkpoints.plan.get().output, workflow.is_main_process)
 
 
 wildcard_constraints:
-    model="|".join(map(re.escape, sweep.model)),
+    model=sweep.any_model,
     layer=r"(?!(index\.html|summary\.json|layers\.js)$)[^/]+",
     first=r"\d+",
     last=r"\d+",

@@ -6,6 +6,7 @@ import errno
 import functools
 import json
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -62,7 +63,7 @@ def read_or_exit(file: str, check: bool) -> str:
     return file
 
 
-def load_or_exit(config: dict, planned: Callable, files: Iterable[str | Path], check: bool) -> "Sweep":
+def load_or_exit(config: dict, files: Iterable[str | Path], planned: Callable, check: bool) -> "Sweep":
     """The sweep that `config` describes; a user's mistake is printed as one sentence and ends Snakemake with status 1.
 
     `check` also looks at the `files` that Snakemake read `config` from, at the photographs and at named classes: for
@@ -102,6 +103,7 @@ class Sweep:
         self.planned = functools.cache(planned)  # Snakemake takes its time to say it; what is planned stays so
         self._told_all: dict[tuple[str, str], dict] = {}
         self.model = {model.key: model for model in wanted.models}
+        self.any_model = "|".join(map(re.escape, self.model))  # what a wildcard may be
         self.settings_json = shards.to_json(wanted)
         self.gpus, self.cpus = len(lease.devices()), os.cpu_count() or 1
         self.gpu = int(wanted.device == "cuda" or (wanted.device == "auto" and self.gpus > 0))
