@@ -34,6 +34,7 @@ PAGES = {
     "nothing to compare": "compare.html",
     "units compared": "compare.html#lite0/conv_stem/1,untrained/conv_stem/1,lite0/classifier/3",
     "layers compared": "compare.html#lite0/conv_stem,untrained/conv_stem",
+    "models compared": "compare.html#lite0,untrained",
     "unit with boxes only": "lite0/conv_stem.html#u1&b=1&x=1",
     "images": "images/index.html",
     "image": "images/skimage-astronaut.html",

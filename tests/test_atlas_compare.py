@@ -33,6 +33,29 @@ def test_units_of_two_models_stand_side_by_side_row_by_row(visit):
     assert missing_pictures(page) == []
 
 
+def test_whole_models_stand_side_by_side_with_a_row_per_layer(visit):
+    page = visit("compare.html")
+    page.click("text=all layers in lite0 and untrained")
+    assert columns(page) == ["lite0", "untrained"]
+    assert state(page) == "#lite0,untrained"
+    names = page.eval_on_selector_all("article.column", "all => all.map(one => one.innerText.split('\\n'))")
+    assert "blocks.1.0" in names[0]
+    assert "no such layer" in names[1]
+    tops = page.eval_on_selector_all(
+        "article.column", "all => all.map(one => [...one.children].map(row => row.getBoundingClientRect().top))"
+    )
+    assert tops[0] == tops[1]
+    assert missing_pictures(page) == []
+    ends = page.eval_on_selector_all("article.column", "all => all.map(one => one.scrollWidth - one.clientWidth)")
+    assert ends == [0, 0], "a strip ends with its column"
+    page.click("[aria-label='Take untrained away']")
+    assert state(page) == "#lite0"
+    page.select_option("#model", "untrained")
+    page.select_option("#layer", "")
+    page.click("button:text-is('Add')")
+    assert columns(page) == ["lite0", "untrained"]
+
+
 def test_the_numbers_are_those_of_each_unit(visit):
     page = visit(PAIR)
     columns(page)

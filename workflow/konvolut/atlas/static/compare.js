@@ -1,5 +1,5 @@
 "use strict";
-/* Units, layers, models and runs side by side; compare.html#lite0/blocks.1/5,vgg16/features.7/12&t=dreams-cat&p=1 */
+/* Units, layers, models and runs side by side; compare.html#lite0/blocks.1/5,vgg16/features.7/12&t=dreams-cat&p=1; a model is its name alone */
 (() => {
   const { make, cell, path } = Konvolut;
   const $ = (id) => document.getElementById(id);
@@ -7,7 +7,7 @@
   const FROM_NOISE = ["channels", "neuron", "negative", "diversity", "maco"];
   const PICTURED = [...FROM_NOISE, "dreams", "maps", "kernels"];
   let known; // search.js
-  let state; // { entries: [{ model, layer, unit }], t, p }
+  let state; // { entries: [{ model, layer, unit }], t, p }; without unit a whole layer, without layer a whole model
 
   function read() {
     const [first, ...rest] = location.hash.slice(1).split("&");
@@ -20,14 +20,15 @@
     let names;
     try { names = text.split("/").map(decodeURIComponent); } catch { return null; }
     const model = known.models.find(({ folder }) => folder === names[0]);
+    if (model && !names[1]) return names[2] ? null : { model, layer: null, unit: null };
     const layer = model?.layers.find(({ folder, name }) => folder === names[1] || name === names[1]);
     const unit = names[2] === undefined || names[2] === "" ? null : Number(names[2]);
     return layer && (unit === null || (Number.isInteger(unit) && unit >= 0 && unit < layer.count)) ? { model, layer, unit } : null;
   }
 
-  const named = ({ model, layer, unit }) => path(model.folder, layer.folder, ...(unit === null ? [] : [String(unit)]));
+  const named = ({ model, layer, unit }) => path(model.folder, ...(layer ? [layer.folder] : []), ...(unit === null ? [] : [String(unit)]));
   const home = ({ model, layer }) => path(model.folder, layer.folder);
-  const spoken = ({ model, layer, unit }) => `${model.id} ${layer.name}${unit === null ? "" : `:${unit}`}`;
+  const spoken = ({ model, layer, unit }) => `${model.id}${layer ? ` ${layer.name}` : ""}${unit === null ? "" : `:${unit}`}`;
 
   function go(changes, step = true) {
     state = { ...state, ...changes };
@@ -39,13 +40,14 @@
   async function draw() {
     const drawn = state;
     Konvolut.kept.set("pinned", state.entries.filter(({ unit }) => unit !== null).map(named).join(","));
-    const opened = await Promise.all(state.entries.map(open));
+    const opened = await Promise.all(state.entries.filter(({ layer }) => layer).map(open));
     if (drawn !== state) return;
     const units = opened.filter(({ unit }) => unit !== null);
     const layers = opened.filter(({ unit }) => unit === null);
     $("units").replaceChildren(...(units.length ? [make("div", { class: "columns", "--count": units.length, "--rows": rows(units).length + 1 }, ...units.map((one) => column(one, rows(units))))] : []));
     $("layers").replaceChildren(...(layers.length ? plates(layers) : []));
-    if (!opened.length) $("units").replaceChildren(suggestions());
+    $("models").replaceChildren(...wholes(state.entries.filter(({ layer }) => !layer)));
+    if (!state.entries.length) $("units").replaceChildren(suggestions());
     techniques(layers);
     document.title = `${state.entries.map(spoken).slice(0, 3).join(" · ") || "Compare"} · ${document.querySelector(".brand").textContent}`;
     notes();
@@ -66,11 +68,14 @@
   }
 
   function column(one, all) {
-    const without = () => go({ entries: state.entries.filter((other) => named(other) !== named(one)) });
-    const head = make("header", {}, make("h2", {}, make("a", { href: `${home(one)}.html#u${one.unit}` }, `${one.layer.name}:${one.unit}`)),
-      make("p", { class: "facts" }, `${one.model.id}${one.columns.names[one.unit] ? ` · ${one.columns.names[one.unit]}` : ""}`),
-      make("button", { class: "plain", "aria-label": `Take ${spoken(one)} away`, title: "take away", onclick: without }, "×"));
+    const head = header(one, `${home(one)}.html#u${one.unit}`, `${one.layer.name}:${one.unit}`, `${one.model.id}${one.columns.names[one.unit] ? ` · ${one.columns.names[one.unit]}` : ""}`);
     return make("article", { class: "column", "aria-label": spoken(one) }, head, ...all.map((row) => make("section", {}, make("h3", {}, row.title), row.fill ? row.fill(one) : picture(one, row))));
+  }
+
+  function header(one, href, name, facts) {
+    const without = () => go({ entries: state.entries.filter((other) => named(other) !== named(one)) });
+    return make("header", {}, make("h2", {}, make("a", { href }, name)), make("p", { class: "facts" }, facts),
+      make("button", { class: "plain", "aria-label": `Take ${spoken(one)} away`, title: "take away", onclick: without }, "×"));
   }
 
   const nothing = (words = "not computed") => make("p", { class: "missing" }, words);
@@ -106,13 +111,31 @@
     return [pages > 1 ? bar : "", make("div", { class: "columns", "--count": layers.length }, ...layers.map((one) => plate(one, p, layers)))];
   }
 
+  // Whole models: a row per layer, by name where all of them share some, else by place.
+  function wholes(models) {
+    if (!models.length) return [];
+    const all = models.map(({ model }) => model.layers);
+    const called = (layers, name) => layers.find((layer) => layer.name === name);
+    const places = Array.from({ length: Math.max(...all.map((layers) => layers.length)) }, (_, place) => (layers) => layers[place]);
+    const names = [...new Set(all.flat().map(({ name }) => name))].map((name) => (layers) => called(layers, name));
+    const rows = all.every((layers) => layers.some(({ name }) => called(all[0], name))) ? names : places;
+    return [make("div", { class: "columns", "--count": models.length, "--rows": rows.length + 1 }, ...models.map((one) => make("article", { class: "column model", "aria-label": spoken(one) },
+      header(one, `${named(one)}/index.html`, one.model.id, one.model.weights), ...rows.map((row) => strip(one.model, row(one.model.layers))))))];
+  }
+
+  function strip(model, layer) {
+    if (!layer) return make("section", {}, nothing("no such layer"));
+    const page = path(model.folder, layer.folder);
+    const picture = layer.series ? make("span", { class: "strip" }, make("img", { src: `${page}/strip-${layer.series.prefix}.webp`, alt: `Some units of ${layer.name}`, loading: "lazy" })) : nothing();
+    return make("section", {}, make("h3", {}, make("a", { href: `${page}.html` }, layer.name)), picture);
+  }
+
   const seriesOf = (columns) => columns.series.find(({ prefix }) => prefix === state.t) || columns.series.find(({ sheets }) => sheets.plate);
 
   function plate(one, p, layers) {
     const series = seriesOf(one.columns);
     const units = series ? series.list.slice(p * PLATE, (p + 1) * PLATE) : [];
-    const head = make("header", {}, make("h2", {}, make("a", { href: `${home(one)}.html` }, one.layer.name)), make("p", { class: "facts" }, `${one.model.id} · ${one.model.weights}`),
-      make("button", { class: "plain", "aria-label": `Take ${spoken(one)} away`, title: "take away", onclick: () => go({ entries: state.entries.filter((other) => named(other) !== named(one)) }) }, "×"));
+    const head = header(one, `${home(one)}.html`, one.layer.name, `${one.model.id} · ${one.model.weights}`);
     const tiles = units.map((unit) => make("button", { class: "tile", "data-unit": unit, "aria-label": `Unit ${unit} of ${spoken(one)}`, title: `unit ${unit}`, onclick: () => together(unit, layers) }, cell(series, "plate", series.slot.get(unit), "")));
     return make("article", { class: "column layer" }, head, units.length ? make("div", { class: "eight", onpointerover: point, onfocusin: point, onpointerleave: point }, ...tiles) : nothing("no pictures here"));
   }
@@ -137,12 +160,13 @@
       const shared = model.layers.filter((layer) => other.layers.some(({ name }) => name === layer.name));
       return shared.slice(0, 3).map((layer) => [{ model, layer, unit: null }, { model: other, layer: other.layers.find(({ name }) => name === layer.name), unit: null }]);
     })).slice(0, 8);
-    const links = pairs.map((pair) => make("li", {}, make("a", { href: `#${pair.map(named).join(",")}` }, `${pair[0].layer.name} in ${pair.map(({ model }) => model.id).join(" and ")}`)));
-    return make("div", { class: "empty" }, make("p", {}, "Nothing stands here yet. Add a unit or a whole layer above, or press ", make("kbd", {}, "c"), " in the panel of a unit."), links.length ? make("ul", {}, ...links) : "");
+    if (known.models.length > 1) pairs.unshift(known.models.slice(0, 2).map((model) => ({ model, layer: null, unit: null })));
+    const links = pairs.map((pair) => make("li", {}, make("a", { href: `#${pair.map(named).join(",")}` }, `${pair[0].layer?.name || "all layers"} in ${pair.map(({ model }) => model.id).join(" and ")}`)));
+    return make("div", { class: "empty" }, make("p", {}, "Nothing stands here yet. Add a unit, a whole layer or a whole model above, or press ", make("kbd", {}, "c"), " in the panel of a unit."), links.length ? make("ul", {}, ...links) : "");
   }
 
   function form() {
-    const layers = () => $("layer").replaceChildren(...known.models[$("model").selectedIndex].layers.map(({ name, folder }) => new Option(name, folder)));
+    const layers = () => $("layer").replaceChildren(...known.models[$("model").selectedIndex].layers.map(({ name, folder }) => new Option(name, folder)), new Option("whole model", ""));
     $("model").replaceChildren(...known.models.map(({ id, folder }) => new Option(id, folder)));
     $("model").addEventListener("change", layers);
     layers();
