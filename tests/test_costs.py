@@ -217,3 +217,22 @@ def test_a_sweep_answers_as_a_plain_filter_of_its_plan_would(planned, tmp_path):
         expected = [f"{row.model}/{row.layer}/{row.first}-{row.last}" for row in rows.itertuples()]
         found = asked.shards(technique, "{model}/{layer}/{first}-{last}")(SimpleNamespace(**place))
         assert found == expected, (technique, place)
+
+
+def test_examples_are_granted_more_where_more_units_and_files_are_merged():
+    few = cuts.asked_for_examples(2_000, 1)
+    assert cuts.asked_for_examples(26_560, 98)["runtime"] == few["runtime"]  # ImageNet's 50,000: the least is enough
+    many = cuts.asked_for_examples(26_560, 1954)
+    assert many["runtime"] > 5 * 60 > few["runtime"]
+    assert cuts.asked_for_examples(300_000, 98)["mem_mb"] > 3 * few["mem_mb"]
+
+
+def test_a_model_is_granted_what_its_own_row_of_the_plan_says(tmp_path):
+    def of(model, mem_mb):
+        return dict.fromkeys(plan.COLUMNS, 0) | {"technique": "examples", "model": model, "mem_mb": mem_mb}
+
+    rows = [of("a", 4000) | {"layer": "", "channels": ""}, of("b", 9000) | {"layer": "", "channels": ""}]
+    plan_tsv = tmp_path / "plan.tsv"
+    pd.DataFrame(rows, columns=plan.COLUMNS).to_csv(plan_tsv, sep="\t", index=False)
+    asked = sweep.Sweep(settings.load({}, ROOT), lambda: SimpleNamespace(plan=plan_tsv))
+    assert asked.mem_mb("examples")(SimpleNamespace(model="b"), attempt=2) == 2 * 9000

@@ -19,8 +19,8 @@ rule examples:
     conda:
         "../envs/konvolut.yaml"
     resources:
-        mem_mb=per_attempt(4000),
-        runtime=per_attempt(60),
+        mem_mb=sweep.mem_mb("examples"),
+        runtime=sweep.runtime("examples"),
     params:
         shard=sweep.told("examples"),
         code=code_digest("techniques.examples"),

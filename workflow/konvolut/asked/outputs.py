@@ -26,6 +26,7 @@ PATTERNS = {
     "saliency": "{model}/saliency/{first}-{last}.h5",
     "patches": "{model}/patches/{first}-{last}.h5",
     "kernels": "{model}/kernels.h5",
+    "examples": "{model}/examples.h5",
     "alike": "{model}/alike.h5",
     "trust": "{model}/trust.h5",
     "fooling": "{model}/fooling/{first}-{last}.h5",
@@ -49,7 +50,7 @@ def log_of(row: dict, results: Path = RESULTS) -> Path:
     technique, model = row["technique"], row["model"]
     if technique == "atlas":
         return results / f"logs/atlas_layer/{model}/{row['layer']}.log"
-    if technique in ("kernels", "alike", "trust"):
+    if technique in ("kernels", "examples", "alike", "trust"):
         return results / f"logs/{technique}/{model}.log"
     rest = PATTERNS[technique].format(**row).removeprefix(f"{model}/{technique}/").removesuffix(".h5")
     return results / f"logs/{technique}/{model}/{rest}.log"

@@ -5,7 +5,7 @@ one row per shard; sweep.py answers Snakemake's questions from it.
 """
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,7 +16,7 @@ from konvolut.asked import loads, shards, survey, targets
 from konvolut.asked.aims import check_aims
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
-from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
+from konvolut.asked.cuts import MB, Load, asked_for_examples, asked_of_scheduler, cut
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import Channels, ModelSource, Settings
 from konvolut.errors import UserError, nearest
@@ -52,6 +52,7 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
         layers |= dict.fromkeys(resolve_layers(layers_of(settings, "activations"), census, "activations", model.id))
+        rows.append(_examples_row(model.key, layers, census, rows))
         order = {layer: index for index, layer in enumerate(census["layer"])}
         rows += [_row("atlas", model.key, layer) for layer in sorted(layers, key=order.get)]
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -175,6 +176,13 @@ def _of_whole_models(settings: Settings) -> list[str]:
         return []
     is_trusted = settings.trust.examples and settings.channels.channels != Channels("numbers")
     return ["alike", "trust"] if is_trusted else ["alike"]
+
+
+def _examples_row(model: str, layers: Iterable[str], census: pd.DataFrame, rows: Sequence[dict]) -> dict:
+    """The job that merges what all files of activations say of the units of some layers."""
+    units = int(census.set_index("layer")["channels"].loc[list(layers)].sum())
+    files = sum(row["technique"] == "activations" and row["model"] == model for row in rows)
+    return _row("examples", model, "") | asked_for_examples(units, files)
 
 
 def _channels(settings: Settings, section: str, model: ModelSource, layer: str, census: pd.DataFrame) -> list[int]:

@@ -246,7 +246,8 @@ class Sweep:
             rows = _cached(_by_shard, self.planned().plan)
         except IncompleteCheckpointException as error:  # a missing input is what makes Snakemake ask again later
             raise FileNotFoundError(errno.ENOENT, "not planned yet", str(error.targetfile)) from None
-        names = (getattr(wildcards, name, "") for name in ("model", "layer", "first", "last"))
+        alone = {"model": "", "layer": "", "first": "0", "last": "0"}  # of a technique with one job for a model
+        names = (getattr(wildcards, name, other) for name, other in alone.items())
         return rows.get((technique, *names)) or rows[technique]
 
     def _told(self, technique: str, wildcards) -> str:

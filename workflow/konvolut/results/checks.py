@@ -27,6 +27,7 @@ from konvolut.results.store import read_passport
 FITTED = {"learning_rate", "transforms", "coarse_px", "coarse_steps", "precision"}
 # Keys of a section that choose shards: what was chosen is held against the plan.
 OF_SHARDS = {"layers", "channels", "images", "maps", "maps_layers", "recipe", "examples", "keep"}
+LEFT_TO_CENSUS = "distance"  # a term whose layer is chosen by the census where it names none
 # What readers of tables, JSON, HDF5 and pictures raise over files that are not whole.
 DAMAGES = (UserError, OSError, ValueError, KeyError)
 TEXTS = (".tsv", ".csv")
@@ -34,7 +35,7 @@ NO_SURVEY = pd.DataFrame({"key": [], "problem": []})
 # Files that belong to a sweep beside those of its plan.
 OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs")
 OF_SWEEP += ("atlas-now", "progress.txt")
-OF_MODEL = ("layers.csv", "model.json", "precision.csv", "examples.h5", "units.csv", "evidence.json")
+OF_MODEL = ("layers.csv", "model.json", "precision.csv", "units.csv", "evidence.json")
 OF_ATLAS = ("assets", "images", "classes")
 
 
@@ -123,7 +124,10 @@ def _as_asked(name: str, given, asked):
     if name != "objective" or len(given) != len(asked):
         return given
     pairs = zip(given, asked, strict=True)
-    return [[term if "@" in wanted else term.partition("@")[0], weight] for (term, weight), (wanted, _) in pairs]
+    is_chosen = [wanted == LEFT_TO_CENSUS and term.startswith(f"{wanted}@") for (term, _), (wanted, _) in pairs]
+    return [
+        [LEFT_TO_CENSUS if chosen else term, weight] for chosen, (term, weight) in zip(is_chosen, given, strict=True)
+    ]
 
 
 def _changed(settings: Settings, passport: dict) -> list[str]:
