@@ -7,4 +7,5 @@ with job.logged(snakemake.log[0], f"examples {snakemake.wildcards.model}"):
     from konvolut.techniques import examples
 
     shard = shards.from_json(shards.ExamplesShard, snakemake.params.shard)
-    examples.reduce(shard, snakemake.input.layers, snakemake.input.activations, snakemake.output[0])
+    found, made = snakemake.input, snakemake.output
+    examples.reduce(shard, found.layers, found.activations, made.examples, made.activations)

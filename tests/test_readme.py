@@ -160,7 +160,9 @@ def test_the_example_reads_activations_and_plots_them(tmp_path):
     layer = store.LayerActivations(maps, pooled, pooled, np.zeros((count, 9, 2), np.int32))
     blank = np.zeros((count, 4), np.float32)
     content = store.Activations(keys, keys, blank, blank, blank, [["x"] * 4] * count, {"blocks.4": layer}, keys)
-    store.write_activations(tmp_path / "results/lite0/activations/0-11.h5", content, {}, "none")
+    shard, joined = (tmp_path / f"results/lite0/activations{name}.h5" for name in ("/0-11", ""))
+    store.write_activations(shard, content, {}, "none")
+    store.write_joined(joined, [shard], {})
     environment = os.environ | {"MPLBACKEND": "Agg"}
     run = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

@@ -12,7 +12,6 @@ import h5py
 import numpy as np
 import pytest
 
-from konvolut.asked import settings
 from konvolut.errors import UserError
 from konvolut.results import activation_files, layout, store
 
@@ -176,11 +175,33 @@ def test_h5dump_lists_every_dataset(tmp_path, rng):
         assert name in listing
 
 
-def test_h5dump_reads_maps_of_the_default_compression_with_the_plugin_path_of_the_readme(tmp_path, rng):
+def test_shards_are_read_as_one_file_that_moves_with_them(tmp_path, rng):
+    first, second = activations(rng), activations(rng)
+    home = tmp_path / "made"
+    for name, content in (("0-3", first), ("4-7", second)):
+        store.write_activations(home / f"activations/{name}.h5", content, {}, "none")
+    store.write_joined(home / "activations.h5", sorted((home / "activations").iterdir()), {"seed": 0})
+    home.rename(tmp_path / "moved")
+    joined = tmp_path / "moved/activations.h5"
+    assert joined.stat().st_size < 100_000
+    found = store.read_activations(joined, maps=True)
+    assert found.image == first.image + second.image
+    assert found.predicted_name == first.predicted_name + second.predicted_name
+    for layer, content in found.layers.items():
+        for name in ("max", "cell", "maps"):
+            parts = [getattr(one.layers[layer], name) for one in (first, second)]
+            expected = [part for part in parts if part is not None]
+            assert np.array_equal(getattr(content, name), np.concatenate(expected)) if expected else True
+    with h5py.File(joined) as file:
+        assert file["layers/blocks.2.1/max"].is_virtual
+        assert file["layers/blocks.2.1/max"].attrs["description"].startswith("maximum over")
+
+
+def test_h5dump_reads_compressed_maps_with_the_plugin_path_of_the_readme(tmp_path, rng):
     command = next(line for line in README.read_text(encoding="utf-8").splitlines() if line.startswith("HDF5_PLUGIN"))
     find, _, _ = command.partition(" h5dump ")
     content = activations(rng)
-    store.write_activations(tmp_path / "a.h5", content, {}, settings.ActivationsSettings().compression)
+    store.write_activations(tmp_path / "a.h5", content, {}, "blosc-lz4")
     script = find.replace(".venv/bin/python", sys.executable)
     script += " h5dump -y -w 1 -m %.9g -d /layers/blocks.2.1/maps " + shlex.quote(str(tmp_path / "a.h5"))
     if shutil.which("h5dump") is None:

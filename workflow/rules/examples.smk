@@ -1,6 +1,7 @@
 """
 INPUTS:  what the photographs say in each activations file, and the pooled statistics of all models
-OUTPUTS: per unit the photographs that excite it most, with the cell, its receptive field, and the unit's distribution;
+OUTPUTS: all activations of a model as one file, which refers to those that hold them;
+         per unit the photographs that excite it most, with the cell, its receptive field, and the unit's distribution;
          the units that are most alike over the photographs: in its layer, in other layers, in other models;
          a table of all units with all their numbers
 """
@@ -13,7 +14,8 @@ rule examples:
         identity="results/{model}/model.json",
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
     output:
-        "results/{model}/examples.h5",
+        examples="results/{model}/examples.h5",
+        activations="results/{model}/activations.h5",
     log:
         "results/logs/examples/{model}.log",
     conda:

@@ -8,7 +8,7 @@ import numpy as np
 
 from konvolut.results.evidence import Best, Evidence, Moments, Sketch
 from konvolut.results.contents import Activations, LayerActivations
-from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
+from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_joined, put_text, read_fields, text_of
 
 # Bytes of one chunk of maps, and how many times more photographs than channels it holds: found by reading one channel
 # over all photographs and one photograph over all channels (benchmarks/evidence.py hdf5). Both then take up to 5 times as
@@ -99,6 +99,12 @@ def write_activations(path: Path, content: Activations, passport: dict, compress
             writer.add_layer(layer, {name: rows for name, rows in arrays.items() if rows is not None})
             if values.evidence is not None:
                 writer.add_evidence(layer, values.evidence)
+
+
+def write_joined(path: Path, parts: Sequence[Path], passport: dict) -> None:
+    """Write a file of all photographs of a model that refers to the files which hold them, but for their evidence."""
+    with new_file(path, "activations", passport) as file:
+        put_joined(file, parts, left_out="evidence")
 
 
 def read_activations(path: Path, maps: bool = False) -> Activations:

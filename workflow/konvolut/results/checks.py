@@ -35,7 +35,7 @@ NO_SURVEY = pd.DataFrame({"key": [], "problem": []})
 # Files that belong to a sweep beside those of its plan.
 OF_SWEEP = ("plan.tsv", "photographs.tsv", "calibration.tsv", "report.tsv", "priors.h5", "README.md", "logs")
 OF_SWEEP += ("atlas-now", "progress.txt")
-OF_MODEL = ("layers.csv", "model.json", "precision.csv", "units.csv", "evidence.json")
+OF_MODEL = ("layers.csv", "model.json", "activations.h5", "precision.csv", "units.csv", "evidence.json")
 OF_ATLAS = ("assets", "images", "classes")
 
 

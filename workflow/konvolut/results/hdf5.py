@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -110,6 +110,38 @@ class Growing:
         dataset = self.group[self.name]
         dataset.resize(len(dataset) + count, axis=0)
         dataset[len(dataset) - count :] = values[:count]
+
+
+def put_joined(file: h5py.File, paths: Sequence[Path], left_out: str) -> None:
+    """Add every dataset of some files, their rows one after the other, but for those below groups called `left_out`.
+
+    Nothing is copied: the rows stay where they are, and their files are named relative to this one.
+    """
+    found: dict[str, list[tuple[str, tuple, np.dtype]]] = {}
+    for path in paths:
+        relative = Path(os.path.relpath(path, Path(file.filename).parent)).as_posix()
+        with open_file(path) as part:
+            for name, item in _datasets(part):
+                if left_out not in name.split("/"):
+                    found.setdefault(name, []).append((relative, item.shape, item.dtype))
+    for name, parts in found.items():
+        rows = sum(shape[0] for _, shape, _ in parts)
+        joined = h5py.VirtualLayout((rows, *parts[0][1][1:]), parts[0][2])
+        if 0 in joined.shape:
+            file.create_dataset(name, joined.shape, joined.dtype)
+            continue
+        first = 0
+        for relative, shape, dtype in parts:
+            if shape[0]:
+                joined[first : first + shape[0]] = h5py.VirtualSource(relative, name, shape, dtype)
+            first += shape[0]
+        file.create_virtual_dataset(name, joined)
+
+
+def _datasets(file: h5py.File) -> list[tuple[str, h5py.Dataset]]:
+    found = []
+    file.visititems(lambda name, item: found.append((name, item)) if isinstance(item, h5py.Dataset) else None)
+    return found
 
 
 def put_text(group: h5py.Group, name: str, values: str | list) -> None:

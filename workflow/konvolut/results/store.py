@@ -4,6 +4,8 @@ Every file carries the root attributes `format` ("konvolut/1"), `kind` and `pass
 Files appear whole or not at all: they are written under a temporary name and renamed.
 
     results/{model}/activations/{first}-{last}.h5              kind = activations, one row per photograph
+    results/{model}/activations.h5                             of the same kind, all photographs: its datasets are virtual
+    │                                                          (without evidence), their rows lie in the files above
     ├── image                   (n,) str       keys of the photographs, in the order of the image sheet
     ├── label                   (n,) str       labels of the sheet ("" where none)
     ├── crop                    (n, 4) float32 what the model saw of the upright photograph: left, top, right, bottom
@@ -176,6 +178,7 @@ from konvolut.results.activation_files import (
     read_pooled_rows,
     units_of,
     write_activations,
+    write_joined,
 )
 from konvolut.results.evidence import Alike, Evidence, Examples, LayerExamples
 from konvolut.results.contents import Activations, LayerActivations, Pictures, Priors, Saliency
@@ -184,7 +187,7 @@ from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_field
 
 __all__ = [
     *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
-    *("new_activations", "write_activations", "read_activations", "read_about", "read_evidence", "read_maps"),
+    *("new_activations", "write_activations", "write_joined", "read_activations", "read_about", "read_evidence", "read_maps"),
     *("read_pooled", "read_pooled_rows", "read_reached", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
     *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
 ]

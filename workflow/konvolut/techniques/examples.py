@@ -49,11 +49,18 @@ class Photographs:
         return ("predictions" if any(self.predicted) else ""), self.predicted
 
 
-def reduce(shard: ExamplesShard, census: Path, activations: Sequence[Path], output: Path) -> None:
-    """Write the examples of a model from its activation files, which follow each other in the order of the images."""
+def reduce(
+    shard: ExamplesShard, census: Path, activations: Sequence[Path], output: Path, joined: Path | None = None
+) -> None:
+    """Write the examples of a model from its activation files, which follow each other in the order of the images.
+
+    `joined` becomes a file through which all of these are read as one.
+    """
     rows = read_census(Path(census)).set_index("layer")
     passport = store.read_passport(activations[0])
     input_hw = tuple(passport["data"]["input_size"][1:])
+    if joined:
+        store.write_joined(Path(joined), activations, passport)
     found, counts = merged(activations, shard.keep)
     numbers = [part.best.image for part in found.values()]
     numbers += [_of_bins(part.sketch.image, _between(part)) for part in found.values()]
