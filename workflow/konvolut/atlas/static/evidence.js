@@ -83,8 +83,8 @@ const Evidence = (() => {
   function alike(facts, { places, wanted }, over) {
     if (!facts.alike && !wanted) return null;
     if (!facts.alike) {
-      return make("section", {}, make("h3", {}, "Look-alikes, and the truth of the picture"),
-        make("p", { class: "missing" }, `not computed: fewer than ${wanted} photographs say too little of which units are alike`));
+      return make("section", {}, make("h3", {}, "Look-alikes and trust"),
+        make("p", { class: "missing" }, `not computed: fewer than ${wanted} photographs tell too little`));
     }
     const rows = facts.alike.map(([name, chance, found]) => make("div", {}, make("p", { class: "note" },
       found.length ? `${relation(name)}, correlation ${found[0][2]} to ${found.at(-1)[2]} (chance alone: ${chance})` : `${relation(name)}: none above chance (${chance})`),
