@@ -2,7 +2,9 @@
 
     .venv/bin/python benchmarks/kills.py [--kills 20] [--seed 0]
 
-Prints whether the results are those of an undisturbed run, and how many units were made in all. Asserts nothing.
+A kill counts that strikes a run at work; a sweep that came to its end is followed by a new one until there were as many
+as asked for. Prints for each sweep whether its results are those of an undisturbed run, and how many units its jobs
+have made in all. Asserts nothing.
 """
 
 import argparse
@@ -27,19 +29,23 @@ def main() -> None:
     given = parser.parse_args()
     draw = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as name:
-        quiet, killed = Path(name) / "quiet", Path(name) / "killed"
+        quiet = Path(name) / "quiet"
         write_sweep(quiet, SMALL)
-        write_sweep(killed, SMALL)
         began = time.monotonic()
-        made, total = kills.run_with_kills(quiet, [])
+        made, total, _ = kills.run_with_kills(quiet, [])
         seconds = time.monotonic() - began
+        expected = contents(quiet)
         print(f"undisturbed: {made} of {total} units made, {seconds:.0f} s")
-        moments = [draw.uniform(0.05, 0.9) * seconds for _ in range(given.kills)]
-        began = time.monotonic()
-        made, total = kills.run_with_kills(killed, moments)
-        same = contents(killed) == contents(quiet)
-        print(f"{given.kills} kills: {made} of {total} units made, {time.monotonic() - began:.0f} s")
-        print(f"the results are {'the same' if same else 'NOT THE SAME'}")
+        print(f"{'sweep':>5}{'kills':>7}{'units':>7}{'made':>6}   results")
+        left, number = given.kills, 0
+        while left > 0:
+            number += 1
+            killed = Path(name) / f"killed-{number}"
+            write_sweep(killed, SMALL)
+            made, total, struck = kills.run_with_kills(killed, (draw.random() * seconds for _ in range(left)))
+            same = "the same" if contents(killed) == expected else "NOT THE SAME"
+            print(f"{number:5}{struck:7}{total:7}{made:6}   {same}", flush=True)
+            left -= struck
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import os
 import re
 import signal
 import subprocess
-import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tiny_sweep import command
@@ -21,19 +21,25 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
         )
 
 
-def run_with_kills(folder: Path, moments: list[float]) -> tuple[int, int]:
-    """Kill the run so many seconds after each start, then let it end; returns how many units its jobs have made in all
-    and how many there are."""
-    seen = set()
+def run_with_kills(folder: Path, moments: Iterable[float]) -> tuple[int, int, int]:
+    """Kill the run so many seconds after each start, until one comes to its end before or there are no more moments.
+
+    Returns how many units its jobs have made in all, how many there are, and how many kills have struck a run.
+    """
+    seen, struck = set(), 0
     for moment in moments:
         run = start(folder)
-        time.sleep(moment)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
-        seen |= logs(folder)
+        try:
+            run.wait(moment)
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            struck += 1
+            seen |= logs(folder)
     run = start(folder)
     assert run.wait(MOST_SECONDS) == 0, (folder / "said.txt").read_text()
-    return sum(map(made_by, seen | logs(folder))), sum(map(total_of, logs(folder)))
+    return sum(map(made_by, seen | logs(folder))), sum(map(total_of, logs(folder))), struck
 
 
 def logs(folder: Path) -> set[tuple[str, float, str]]:

@@ -36,7 +36,7 @@ def quiet(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quiet")
     write_sweep(folder, SMALL)
     started = time.monotonic()
-    made, total = kills.run_with_kills(folder, [])
+    made, total, _ = kills.run_with_kills(folder, [])
     assert made == total > 0
     return contents(folder), time.monotonic() - started
 
@@ -45,7 +45,8 @@ def test_after_kills_at_random_moments_the_results_are_the_same_and_no_unit_was_
     expected, seconds = quiet
     moments = [random.Random(SEED + number).uniform(0.2, 0.8) * seconds for number in range(KILLS)]
     write_sweep(tmp_path, SMALL)
-    made, total = kills.run_with_kills(tmp_path, moments)
+    made, total, struck = kills.run_with_kills(tmp_path, moments)
+    assert struck
     assert contents(tmp_path) == expected
     assert made <= total
     assert not list(tmp_path.glob("results/*/*/**/*.part"))
