@@ -238,10 +238,11 @@ def test_the_ascent_of_a_class_is_its_formula(regularisation, size):
     recipe = named(
         "timm-vis", start="zero", learning_rate=50.0, weight_decay=0.0, steps=STEPS, **{regularisation: strength}
     )
-    found = classes.picture(network, layer_of(network, ""), 52, recipe, 7, None, 64)
+    whole = classes.whole_model(layer_of(network, ""), network)
+    found = ascent.ascend(network, whole, [ascent.UnitStart(52, (7,), is_class=True)], recipe, (64, 64))
     assert curve[-1] > curve[0] + 0.01, "it moved"
-    np.testing.assert_allclose(found.curve[:STEPS], curve, rtol=5e-3, atol=1e-4)
-    assert np.abs(found.picture.astype(int) - as_u8(network, image)).max() <= 2
+    np.testing.assert_allclose(found.curve[0, :STEPS], curve, rtol=5e-3, atol=1e-4)
+    assert np.abs(found.picture[0].astype(int) - as_u8(network, image)).max() <= 2
 
 
 # The filters that it shows, and steps at which their pictures of random weights rise and do not fall apart.
