@@ -22,7 +22,7 @@ from tiny_sweep import LITTLE, ROOT, command, contents, snakemake, write_sweep
 
 CLUSTER = Path("/tmp/konvolut-slurm")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
-ON_GPU = {"calibrate", "activations", "channels", "dreams", "saliency", "inversion"}
+ON_GPU = {"calibrate", "precision", "activations", "channels", "dreams", "saliency", "inversion"}
 MOST_SECONDS = 900  # on two busy cores it took 200
 # Small, but each ascent long enough to be interrupted.
 SWEEP = LITTLE | {
