@@ -2,7 +2,7 @@
 
 from konvolut import job
 
-what = f"pictures {snakemake.wildcards.model} {snakemake.wildcards.layer}"
+what = f"{snakemake.rule} {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
     from konvolut.asked import precision, shards
     from konvolut.techniques import channels

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from konvolut.asked import plan, shards, targets
+from konvolut.asked import targets
 from konvolut.asked.sections import ClassesSettings, FoolingSettings, SaliencySettings
 from konvolut.asked.settings import ModelSource, Photograph, Settings
 from konvolut.errors import UserError
@@ -70,7 +70,6 @@ def test_timm_is_asked_in_a_process_of_its_own_and_a_sweep_that_has_begun_is_not
     identity.write_text(json.dumps(identity_of(models.build(MODEL), MODEL)))
     monkeypatch.setattr(subprocess, "run", lambda *arguments, **how: pytest.fail("timm was asked"))
     assert targets.names_before_jobs([MODEL], tmp_path) == told
-    assert targets.read_names([identity]) == told
 
 
 @pytest.mark.parametrize("change", [{"weights": "random:2"}, {"options": (("num_classes", 7),)}])
@@ -94,14 +93,6 @@ def test_what_a_repository_holds_is_known_when_it_was_fetched(tmp_path):
 def test_a_model_that_timm_does_not_have_is_named_with_the_nearest(tmp_path):
     with pytest.raises(UserError, match="has no model 'test_eficientnet'; nearest: 'test_efficientnet'"):
         targets.names_before_jobs([dataclasses.replace(MODEL, timm_name="test_eficientnet")], tmp_path)
-
-
-def test_the_plan_looks_for_classes_in_identities(tmp_path):
-    (tmp_path / "model.json").write_text(json.dumps({"key": "mine", "class_names": ANIMALS}))
-    told = shards.to_json(settings(classes=ClassesSettings(targets=("tabi",))))
-    found = plan.Found([], [str(tmp_path / "model.json")], tmp_path / "calibration.tsv")
-    with pytest.raises(UserError, match="no class of the model is called 'tabi'"):
-        plan.write_plan(told, found, (tmp_path / "plan.tsv", tmp_path / "photographs.tsv"), print)
 
 
 def test_a_run_with_an_unknown_class_ends_before_its_first_job(tmp_path):

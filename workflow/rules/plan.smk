@@ -1,5 +1,5 @@
 """
-INPUTS:  the census of every model, the photographs, the speed of this device; where classes are named, who has which
+INPUTS:  the census of every model, the photographs, the speed of this device
 OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or photographs, what it costs and may take
          photographs.tsv  one row per photograph: its size, or why it cannot be read, and what the sheet says
          report.tsv       what the sweep takes, per technique and model; needs neither weights nor pictures
@@ -9,7 +9,6 @@ OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or 
 checkpoint plan:
     input:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
-        identities=ancient(sweep.identities),
         calibration=ancient("results/calibration.tsv"),
         photographs=sweep.all_photographs(),
     output:

@@ -6,13 +6,13 @@ one row per shard; sweep.py answers Snakemake's questions from it.
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import loads, shards, survey, targets
+from konvolut.asked import loads, shards, survey
 from konvolut.asked.aims import check_aims
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
@@ -58,27 +58,19 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-@dataclass(frozen=True)
-class Found:
-    """Files that a plan is made from: layers.csv and, where classes are named, model.json of each model; the speed."""
-
-    censuses: list[str]
-    identities: list[str]
-    calibration: Path
-
-
-def write_plan(settings_json: str, found: Found, outputs: tuple[Path, Path], say: Callable[[str], None]) -> None:
+def write_plan(
+    settings_json: str, censuses: list[str], calibration: Path, outputs: tuple[Path, Path], say: Callable[[str], None]
+) -> None:
     """Look at the photographs, plan a sweep, write both tables (plan, photographs) and say how much it is."""
     settings = shards.from_json(Settings, settings_json)
-    targets.check(settings, targets.read_names(found.identities))
     surveyed = survey.survey(settings.images, settings.images_on_error)
     for problem in surveyed["problem"]:
         if problem:
             say(f"left out: {problem}")
     survey.write_survey(surveyed, outputs[1])
     settings = only_readable(settings, surveyed)
-    tables = dict(zip((model.key for model in settings.models), found.censuses, strict=True))
-    plan = make_plan(settings, tables, read_speed(Path(found.calibration)))
+    tables = dict(zip((model.key for model in settings.models), censuses, strict=True))
+    plan = make_plan(settings, tables, read_speed(Path(calibration)))
     plan.to_csv(outputs[0], sep="\t", index=False, lineterminator="\n")
     jobs = len(plan)
     pictures = int(plan[plan["technique"].isin(COUNTED)]["units"].sum())

@@ -181,10 +181,6 @@ class Sweep:
         few = len(self.settings.images) <= WATCHED_AT_MOST
         return [photograph.path for photograph in photographs] if few else []
 
-    def identities(self, wildcards) -> list[str]:
-        """The files that tell each model's classes, where the configuration names classes."""
-        return [f"{RESULTS}/{key}/model.json" for key in self.model] if targets.asked(self.settings) else []
-
     def weights(self, wildcards) -> list[str]:
         """The files that hold a model's weights: one or none."""
         path = self.model[wildcards.model].weights_path

@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from konvolut.asked import shards
@@ -52,12 +52,6 @@ def names_before_jobs(models: Sequence[ModelSource], results: Path) -> dict[str,
     others = [model for model in models if model.key not in found and not model.weights.startswith("hf-hub:")]
     has_timm = importlib.util.find_spec("timm")  # not where Snakemake makes an environment for each rule
     return found | (_ask_timm(others) if others and has_timm else {})
-
-
-def read_names(identities: Iterable[str]) -> dict[str, list[str]]:
-    """Class names by a model's key, from the files model.json."""
-    facts = [json.loads(Path(path).read_text(encoding="utf-8")) for path in identities]
-    return {each["key"]: each["class_names"] for each in facts}
 
 
 def _of_identity(model: ModelSource, results: Path) -> list[str] | None:
