@@ -33,7 +33,7 @@ def test_a_class_shows_its_pictures_its_photographs_and_its_passport(atlas):
         assert name in page
     assert "97 %" in page
     assert "Passport" in page
-    answers = store.read_activations(next(atlas.parent.rglob("lite0/activations.h5")))
+    answers = store.read_activations(next((atlas.parent / "synthetic-results").rglob("lite0/activations.h5")))
     named = [
         key for key, names in zip(answers.image, answers.predicted_name, strict=True) if "<b>nematode</b>" in names
     ]
