@@ -199,7 +199,12 @@ def test_after_kill_9_of_the_run_the_same_command_waits_for_the_jobs_that_slurm_
         run.wait()
         again = subprocess.run(words, stdout=said, stderr=subprocess.STDOUT, timeout=MOST_SECONDS, check=False)
     assert again.returncode == 0, (tmp_path / "said.txt").read_text()
-    of_shard = {job["JobId"]: job for job in jobs() if is_of(job, tmp_path) and rule_of(job) == "channels"}
+    ends = time.monotonic() + MOST_SECONDS
+    while True:  # a job that has written its result takes a moment to end
+        of_shard = {job["JobId"]: job for job in jobs() if is_of(job, tmp_path) and rule_of(job) == "channels"}
+        if time.monotonic() > ends or {job["JobState"] for job in of_shard.values()} <= {"COMPLETED", "FAILED"}:
+            break
+        time.sleep(1)
     assert {job["JobState"] for job in of_shard.values()} == {"COMPLETED"}
     assert orphan["JobId"] in of_shard
     assert len(of_shard) in (1, 2)
