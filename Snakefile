@@ -5,9 +5,7 @@ import sys
 from snakemake.utils import min_version
 
 min_version("9.0")
-
 sys.path.insert(0, f"{workflow.current_basedir}/workflow")
-
 from konvolut import hooks
 from konvolut.provenance import code_digest
 from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt, read_or_exit
@@ -40,7 +38,7 @@ rule all:
 
 include: "workflow/rules/inspect.smk"  # what layers a model has
 include: "workflow/rules/calibrate.smk"  # how fast this device is
-include: "workflow/rules/precision.smk"  # whether a model is faster in bfloat16 here
+include: "workflow/rules/precision.smk"  # which precision and batches are fastest here
 include: "workflow/rules/plan.smk"  # which job does what
 include: "workflow/rules/activations.smk"  # what the photographs do to each layer
 include: "workflow/rules/examples.smk"  # which photographs excite each channel, which channels are alike
