@@ -25,7 +25,7 @@ def photographs(count: int) -> tuple[Photograph, ...]:
 @pytest.fixture
 def table(tmp_path, monkeypatch):
     """photographs.tsv of ten photographs, the third of which cannot be read."""
-    monkeypatch.setattr(survey.images, "read", lambda path: refuse() if "2" in path else SimpleNamespace(shape=(4, 6)))
+    monkeypatch.setattr(survey.images, "check", lambda path: refuse() if "2" in path else (4, 6))
     survey.write_survey(survey.survey(photographs(10), "skip"), tmp_path / "photographs.tsv")
     return tmp_path / "photographs.tsv"
 
