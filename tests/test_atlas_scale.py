@@ -70,11 +70,13 @@ def test_a_unit_far_below_opens_from_its_address_and_steps_go_on_in_the_order(vi
     order = by_maximum(page)
     far = visit(f"{LAYER}#{order[1500]}&s=max")
     far.wait_for_selector(f"#{order[1500]}.chosen")
-    box = far.locator(f"#{order[1500]}").bounding_box()
-    assert 0 <= box["y"] <= 860
+    far.wait_for_function(
+        "id => { const y = document.getElementById(id).getBoundingClientRect().y; return y >= 0 && y <= 860; }",
+        arg=order[1500],
+    )
     far.keyboard.press("j")
+    far.wait_for_selector(f"#{order[1501]}.chosen")
     assert state(far) == f"#{order[1501]}&s=max"
-    assert far.locator(f"#{order[1501]}.chosen").count() == 1
 
 
 def test_arrows_walk_beyond_the_tiles_that_were_made_first(sorted_page):
