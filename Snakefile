@@ -8,7 +8,8 @@ min_version("9.0")
 sys.path.insert(0, f"{workflow.current_basedir}/workflow")
 from konvolut import hooks
 from konvolut.provenance import code_digest
-from konvolut.asked.sweep import BY_LAYER, BY_MODEL, load_or_exit, per_attempt, read_or_exit
+from konvolut.asked.run import Run, load_or_exit, read_or_exit
+from konvolut.asked.sweep import BY_LAYER, BY_MODEL, per_attempt
 
 
 configfile: read_or_exit("config/config.yaml", check=workflow.is_main_process)

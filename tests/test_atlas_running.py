@@ -4,13 +4,16 @@ import dataclasses
 import json
 import shlex
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
-from konvolut.asked import sweep as asked
+from konvolut.asked import settings
+from konvolut.asked.chosen import Photographs
 from konvolut.asked.shards import AtlasShard
+from konvolut.asked.told import Told
 from konvolut.atlas import running, write
 from synthetic_results import Results, atlas_settings, photographs
 
@@ -124,10 +127,8 @@ def test_a_model_that_was_not_inspected_yet_is_left_out(sweep):
 
 
 @pytest.mark.parametrize("layer", ["conv_stem", "a b & c", "it's"])
-def test_a_shell_reads_the_command_of_a_unit_as_the_file_that_was_meant(tmp_path, layer):
-    table = tmp_path / "photographs.tsv"
-    table.touch()
-    planned = SimpleNamespace(planned=lambda: SimpleNamespace(photographs=table), _told_pages=lambda _: '{"again": ""}')
-    told = asked.Sweep.told_atlas(planned, SimpleNamespace(model="net", layer=layer))
-    command = json.loads(told)["again"].replace("{channel}", "5")
+def test_a_shell_reads_the_command_of_a_unit_as_the_file_that_was_meant(layer):
+    wanted = settings.load({}, Path(__file__).parents[1])
+    told = Told(SimpleNamespace(settings=wanted, readable=lambda: Photographs((), ())))
+    command = json.loads(told.atlas(SimpleNamespace(model="net", layer=layer)))["again"].replace("{channel}", "5")
     assert shlex.split(command) == ["snakemake", "--cores", "all", f"results/net/channels/{layer}/5-5.h5"]

@@ -79,9 +79,9 @@ def test_no_job_of_a_sweep_of_many_photographs_is_told_much(tmp_path, monkeypatc
     survey.pd.DataFrame(rows, columns=plan.COLUMNS[:6]).to_csv(tmp_path / "plan.tsv", sep="\t", index=False)
     paths = SimpleNamespace(plan=tmp_path / "plan.tsv", photographs=tmp_path / "photographs.tsv")
     asked = sweep.Sweep(wanted, lambda: paths)
-    page = asked.told_atlas(SimpleNamespace(model="tiny", layer="conv_stem"))
-    some = asked.told("activations")(SimpleNamespace(model="tiny", first="512", last="1023"))
-    dreams = asked.told("channels")(SimpleNamespace(model="tiny", layer="conv_stem", first="0", last="3"))
+    page = asked.told.atlas(SimpleNamespace(model="tiny", layer="conv_stem"))
+    some = asked.told.shard("activations")(SimpleNamespace(model="tiny", first="512", last="1023"))
+    dreams = asked.told.shard("channels")(SimpleNamespace(model="tiny", layer="conv_stem", first="0", last="3"))
     assert max(map(len, (page, some, dreams))) < 2000
     assert json.loads(page)["photographs"]["rows"] == f"0-{MANY - 1}"
     assert json.loads(some)["photographs"]["rows"] == "512-1023"

@@ -23,7 +23,7 @@ rule accentuation:
         mem_mb=sweep.mem_mb("accentuation"),
         runtime=sweep.runtime("accentuation"),
     params:
-        shard=sweep.told("accentuation"),
+        shard=sweep.told.shard("accentuation"),
         code=code_digest("techniques.accentuation"),
     script:
         "../../scripts/accentuation.py"

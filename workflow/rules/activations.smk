@@ -22,7 +22,7 @@ rule activations:
         mem_mb=sweep.mem_mb("activations"),
         runtime=sweep.runtime("activations"),
     params:
-        shard=sweep.told("activations"),
+        shard=sweep.told.shard("activations"),
         code=code_digest("techniques.activations"),
     script:
         "../../scripts/activations.py"

@@ -44,10 +44,10 @@ rule atlas_layer:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         # The evidence is newer than these, which would be hundreds of inputs of each of thousands of pages.
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
-        evidence=lambda wildcards: sweep.evidence(checkpoints.atlas_evidence, wildcards),
+        evidence=lambda wildcards: sweep.told.evidence(checkpoints.atlas_evidence, wildcards),
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_layer.py"
@@ -72,7 +72,7 @@ rule atlas_model:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(10),
     params:
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_model.py"
@@ -95,7 +95,7 @@ rule atlas:
     conda:
         "../envs/konvolut.yaml"
     params:
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas.py"

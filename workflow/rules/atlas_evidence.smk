@@ -25,7 +25,7 @@ checkpoint atlas_evidence:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         names=sweep.shards("atlas", "{layer}"),
         code=code_digest("atlas.digests"),
     script:

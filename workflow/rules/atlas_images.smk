@@ -29,7 +29,7 @@ rule atlas_images:
         mem_mb=per_attempt(1000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         code=code_digest("atlas.write"),
     script:
         "../../scripts/atlas_images.py"

@@ -20,7 +20,7 @@ rule atlas_now:
         runtime=per_attempt(120),
     params:
         atlas="results/atlas-now",
-        shard=sweep.told_atlas,
+        shard=sweep.told.atlas,
         again=lambda _: "snakemake --cores all results/{model}/channels/{layer}/{channel}-{channel}.h5",
         patterns=lambda _: dict(
             layers="results/{model}/layers.csv",

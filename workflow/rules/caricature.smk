@@ -23,7 +23,7 @@ rule caricature:
         mem_mb=sweep.mem_mb("caricature"),
         runtime=sweep.runtime("caricature"),
     params:
-        shard=sweep.told("caricature"),
+        shard=sweep.told.shard("caricature"),
         code=code_digest("techniques.caricature"),
     script:
         "../../scripts/caricature.py"

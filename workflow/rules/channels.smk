@@ -23,7 +23,7 @@ rule channels:
         mem_mb=sweep.mem_mb("channels"),
         runtime=sweep.runtime("channels"),
     params:
-        shard=sweep.told("channels"),
+        shard=sweep.told.shard("channels"),
         code=code_digest("techniques.channels"),
     script:
         "../../scripts/channels.py"
@@ -48,7 +48,7 @@ rule trust:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(60),
     params:
-        shard=sweep.told("trust"),
+        shard=sweep.told.shard("trust"),
         code=code_digest("techniques.trust"),
     script:
         "../../scripts/trust.py"

@@ -21,7 +21,7 @@ rule classes:
         mem_mb=sweep.mem_mb("classes"),
         runtime=sweep.runtime("classes"),
     params:
-        shard=sweep.told("classes"),
+        shard=sweep.told.shard("classes"),
         code=code_digest("techniques.classes"),
     script:
         "../../scripts/classes.py"

@@ -23,7 +23,7 @@ rule dreams:
         mem_mb=sweep.mem_mb("dreams"),
         runtime=sweep.runtime("dreams"),
     params:
-        shard=sweep.told("dreams"),
+        shard=sweep.told.shard("dreams"),
         code=code_digest("techniques.dreams"),
     script:
         "../../scripts/dreams.py"

@@ -24,7 +24,7 @@ rule examples:
         mem_mb=sweep.mem_mb("examples"),
         runtime=sweep.runtime("examples"),
     params:
-        shard=sweep.told("examples"),
+        shard=sweep.told.shard("examples"),
         code=code_digest("techniques.examples"),
     script:
         "../../scripts/examples.py"
@@ -45,7 +45,7 @@ rule alike:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(120),
     params:
-        shard=sweep.told("alike"),
+        shard=sweep.told.shard("alike"),
         code=code_digest("techniques.alike"),
     script:
         "../../scripts/alike.py"

@@ -21,7 +21,7 @@ rule fooling:
         mem_mb=sweep.mem_mb("fooling"),
         runtime=sweep.runtime("fooling"),
     params:
-        shard=sweep.told("fooling"),
+        shard=sweep.told.shard("fooling"),
         code=code_digest("techniques.fooling"),
     script:
         "../../scripts/fooling.py"

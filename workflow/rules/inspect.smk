@@ -16,7 +16,7 @@ rule inspect:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(30),
     params:
-        model=sweep.architecture_json,
+        model=sweep.told.architecture,
         code=code_digest("network.inspection"),
     script:
         "../../scripts/inspect.py"
@@ -35,7 +35,7 @@ rule identify:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(30),
     params:
-        model=sweep.model_json,
+        model=sweep.told.model,
         code=code_digest("network.inspection"),
     script:
         "../../scripts/identify.py"

@@ -22,7 +22,7 @@ rule inversion:
         mem_mb=sweep.mem_mb("inversion"),
         runtime=sweep.runtime("inversion"),
     params:
-        shard=sweep.told("inversion"),
+        shard=sweep.told.shard("inversion"),
         code=code_digest("techniques.inversion"),
     script:
         "../../scripts/inversion.py"

@@ -18,7 +18,7 @@ rule kernels:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told("kernels"),
+        shard=sweep.told.shard("kernels"),
         code=code_digest("techniques.kernels"),
     script:
         "../../scripts/kernels.py"

@@ -23,7 +23,7 @@ rule layer_dreams:
         mem_mb=sweep.mem_mb("layer_dreams"),
         runtime=sweep.runtime("layer_dreams"),
     params:
-        shard=sweep.told("layer_dreams"),
+        shard=sweep.told.shard("layer_dreams"),
         code=code_digest("techniques.layer_dreams"),
     script:
         "../../scripts/layer_dreams.py"

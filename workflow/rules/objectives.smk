@@ -20,7 +20,7 @@ use rule channels as neuron with:
         mem_mb=sweep.mem_mb("neuron"),
         runtime=sweep.runtime("neuron"),
     params:
-        shard=sweep.told("neuron"),
+        shard=sweep.told.shard("neuron"),
         code=code_digest("techniques.channels"),
 
 
@@ -40,7 +40,7 @@ use rule channels as negative with:
         mem_mb=sweep.mem_mb("negative"),
         runtime=sweep.runtime("negative"),
     params:
-        shard=sweep.told("negative"),
+        shard=sweep.told.shard("negative"),
         code=code_digest("techniques.channels"),
 
 
@@ -60,7 +60,7 @@ use rule channels as diversity with:
         mem_mb=sweep.mem_mb("diversity"),
         runtime=sweep.runtime("diversity"),
     params:
-        shard=sweep.told("diversity"),
+        shard=sweep.told.shard("diversity"),
         code=code_digest("techniques.channels"),
 
 
@@ -80,5 +80,5 @@ use rule channels as maco with:
         mem_mb=sweep.mem_mb("maco"),
         runtime=sweep.runtime("maco"),
     params:
-        shard=sweep.told("maco"),
+        shard=sweep.told.shard("maco"),
         code=code_digest("techniques.channels"),

@@ -22,7 +22,7 @@ rule patches:
         mem_mb=sweep.mem_mb("patches"),
         runtime=sweep.runtime("patches"),
     params:
-        shard=sweep.told("patches"),
+        shard=sweep.told.shard("patches"),
         code=code_digest("techniques.patches"),
     script:
         "../../scripts/patches.py"

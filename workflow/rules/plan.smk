@@ -20,7 +20,7 @@ checkpoint plan:
     conda:
         "../envs/konvolut.yaml"
     params:
-        settings=sweep.settings_json,
+        settings=sweep.told.settings,
         code=code_digest("asked.plan"),
     script:
         "../../scripts/plan.py"
@@ -38,7 +38,7 @@ rule plan_report:
     conda:
         "../envs/konvolut.yaml"
     params:
-        settings=sweep.settings_json,
+        settings=sweep.told.settings,
         code=code_digest("asked.report"),
     script:
         "../../scripts/plan_report.py"

@@ -20,7 +20,7 @@ rule precision:
         mem_mb=per_attempt(4000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told_precision,
+        shard=sweep.told.precision,
         code=code_digest("network.precision"),
     script:
         "../../scripts/precision.py"

@@ -18,7 +18,7 @@ rule priors:
         mem_mb=per_attempt(2000),
         runtime=per_attempt(30),
     params:
-        shard=sweep.told_priors,
+        shard=sweep.told.priors,
         code=code_digest("pictures.priors"),
     script:
         "../../scripts/priors.py"

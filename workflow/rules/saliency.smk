@@ -22,7 +22,7 @@ rule saliency:
         mem_mb=sweep.mem_mb("saliency"),
         runtime=sweep.runtime("saliency"),
     params:
-        shard=sweep.told("saliency"),
+        shard=sweep.told.shard("saliency"),
         code=code_digest("techniques.saliency"),
     script:
         "../../scripts/saliency.py"

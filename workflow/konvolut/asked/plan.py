@@ -1,7 +1,7 @@
 """From settings and the census of each model to shards: which job does what. Pure; no torch here.
 
 A shard is one job: some channels of one layer, or some photographs for all layers. The plan is a table (TSV) with
-one row per shard; sweep.py answers Snakemake's questions from it.
+one row per shard; sweep.py and told.py answer Snakemake's questions from it.
 """
 
 import random
