@@ -22,7 +22,7 @@ atlas-now: .venv/ready
 	echo "konvolut: open $(CURDIR)/results/atlas-now/index.html"
 
 test: .venv/ready-dev lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Without a cache: ruff keys it by file, and a module that moved changes the order of imports in files that did not.
 lint: .venv/ready-dev

@@ -110,7 +110,7 @@ def test_a_job_whose_rival_was_killed_goes_on_at_once(tmp_path):
 
 
 def wait_for_a_part(folder):
-    for _ in range(1200):
+    for _ in range(3000):
         if list(folder.glob("results/*/channels/*/*.part/*.h5")):
             return
         time.sleep(0.1)
