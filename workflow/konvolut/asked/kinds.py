@@ -36,9 +36,14 @@ class Kind:
         if found is None:
             found = self.read(spelled(value))
         if found is None:
-            close = nearest(value, self.schema["enum"]) if isinstance(value, str) and "enum" in self.schema else ""
-            raise UserError(f"config: {where} must be {self.words}, not {_shown(value)}{close}")
+            raise UserError(f"config: {where} must be {self.words}, not {_shown(value)}{self._nearest(value)}")
         return found
+
+    def _nearest(self, value: Any) -> str:
+        """What the first word that is none of the possible ones may mean."""
+        possible = self.schema.get("enum") or self.schema.get("items", {}).get("enum", ())
+        words = value if isinstance(value, list) else [value]
+        return next((nearest(word, possible) for word in words if isinstance(word, str) and word not in possible), "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,7 +89,7 @@ class Settings:
     layers: tuple[str, ...] = setting(kinds.LAYERS, ("auto",))
     seed: int = setting(kinds.whole(0, LARGEST_SEED), 0)
     device: str = setting(kinds.choice("auto", "cpu", "cuda", "mps"), "auto")
-    job_minutes: float = setting(kinds.number_above(0, allow_equal=False), 15.0)
+    job_minutes: float = setting(kinds.number_above(0.001, allow_equal=True), 15.0)
     inspect: InspectSettings = dataclasses.field(default_factory=InspectSettings)
     activations: ActivationsSettings = dataclasses.field(default_factory=ActivationsSettings)
     examples: ExamplesSettings = dataclasses.field(default_factory=ExamplesSettings)
