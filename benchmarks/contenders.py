@@ -23,7 +23,7 @@ import torch
 from konvolut.asked.censuses import LayerSpec, layer_spec
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.settings import ModelSource
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.network.census import census, write_census
 from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent
@@ -116,14 +116,14 @@ def notebook(subject: Subject, channels: list[int], steps: int, px: int) -> np.n
     for channel in channels:
         generator = torch.Generator().manual_seed(channel)
         noise = (torch.rand(1, 3, px, px, generator=generator) * 30 + 150) / 255
-        image = models.normalise(subject.network, noise).requires_grad_()
+        image = planes.normalise(subject.network, noise).requires_grad_()
         objective, optimiser = subject.objective(channel), torch.optim.Adam([image], lr=0.1, weight_decay=1e-6)
         for _ in range(steps):
             optimiser.zero_grad()
             (-objective(image)).backward()
             optimiser.step()
         forget_hooks(subject.trainable)
-        made.append(models.denormalise(subject.network, image.detach())[0].permute(1, 2, 0).numpy())
+        made.append(planes.denormalise(subject.network, image.detach())[0].permute(1, 2, 0).numpy())
     return to_u8(np.stack(made))
 
 

@@ -22,7 +22,7 @@ import torch
 
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.pictures import images
 
 CLASSES = 1000
@@ -108,7 +108,7 @@ def recognised(recogniser: str, pictures: np.ndarray, classes: list[int]) -> int
     size = network.data.input_size[1:]
     seen = np.stack([images.fit(picture, size, crop_pct=1.0, crop_mode="squash")[0] for picture in pictures])
     with torch.inference_mode():
-        inputs = models.normalise(network, torch.from_numpy(seen).permute(0, 3, 1, 2).float() / 255)
+        inputs = planes.normalise(network, torch.from_numpy(seen).permute(0, 3, 1, 2).float() / 255)
         found = network.module(inputs).argmax(1)
     return int((found == torch.tensor(classes)).sum())
 

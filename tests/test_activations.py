@@ -9,7 +9,7 @@ import torch
 from konvolut.asked import shards
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.network import census, models, photographs
+from konvolut.network import census, models, photographs, planes
 from konvolut.pictures import images
 from konvolut.results import store
 from konvolut.techniques import activations
@@ -52,7 +52,7 @@ def test_maps_and_predictions_are_those_of_a_plain_forward_pass(folder, whole):
     network = models.build(SOURCE)
     shard = shard_of(folder, range(len(whole.image)))
     pictures, boxes = photographs.look_at(network, shard.photographs)
-    x = models.normalise(network, torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255)
+    x = planes.normalise(network, torch.from_numpy(pictures).permute(0, 3, 1, 2) / 255)
     module, seen = network.module, {}
     hooks = [module.layer1[0].bn1.register_forward_hook(lambda m, a, o: seen.update({"layer1.0.bn1": o.clone()}))]
     with torch.no_grad():

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from konvolut.asked import loads, settings
 from konvolut.asked.settings import ModelSource
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.network.census import census
 from konvolut.techniques import attributions, refusals, saliency
 from konvolut.techniques.attributions import Question
@@ -132,7 +132,7 @@ def test_random_maps_leave_the_global_generator_alone(question):
 
 def test_integrated_gradients_sum_to_the_difference_of_the_scores(question, network):
     found = attributions.attribute("integrated_gradients", question)
-    black = models.normalise(network, torch.zeros(1, 3, 160, 160)).expand(2, -1, -1, -1)
+    black = planes.normalise(network, torch.zeros(1, 3, 160, 160)).expand(2, -1, -1, -1)
     with torch.no_grad():
         difference = scores(network, question.inputs, TARGETS) - scores(network, black, TARGETS)
     assert torch.allclose(found.sum((1, 2)), difference, rtol=0.05, atol=0.02)
@@ -142,7 +142,7 @@ def test_integrated_gradients_are_the_mean_gradient_of_the_way_from_black_times_
     """The integral by Gauss and Legendre's nodes, one gradient at a time, within 1e-4 of the largest cell."""
     found = attributions.attribute("integrated_gradients", question)
     nodes, weights = np.polynomial.legendre.leggauss(attributions.PATH_STEPS)
-    black = models.normalise(network, torch.zeros(1, 3, 160, 160))
+    black = planes.normalise(network, torch.zeros(1, 3, 160, 160))
     for row in range(2):
         way = question.inputs[row : row + 1] - black
         mean = torch.zeros_like(way)

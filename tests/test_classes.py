@@ -12,7 +12,7 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ClassesShard
 from konvolut.errors import UserError
-from konvolut.network import inspection, models
+from konvolut.network import inspection, models, planes
 from konvolut.pictures import ascent, images, scores, transforms
 from konvolut.results import contents, store
 from konvolut.techniques import classes
@@ -55,7 +55,7 @@ def test_the_objective_is_the_score_less_the_size_of_the_picture(field, size):
     recipe = dataclasses.replace(RECIPE, steps=0, retries=0, **{field: 1e-3})
     found = ascended(network, [4], recipe, 64)
     noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(7)) * 30 / 255 + 150 / 255
-    x = models.normalise(network, noise[None])
+    x = planes.normalise(network, noise[None])
     expected = network.module(x)[0, 4] - 1e-3 * size(x)
     assert found.curve[0, 0] == pytest.approx(float(expected), rel=1e-4)
 
@@ -71,7 +71,7 @@ def test_each_class_and_regularisation_has_its_picture(census, tmp_path):
     assert found["4-l2"].regularisation == "l2"
     network = models.build(TINY)
     with torch.no_grad():
-        seen = models.normalise(network, torch.tensor(one.picture).permute(2, 0, 1)[None] / 255)
+        seen = planes.normalise(network, torch.tensor(one.picture).permute(2, 0, 1)[None] / 255)
         assert one.probability == pytest.approx(float(network.module(seen).softmax(1)[0, 4]), rel=1e-3)
 
 
@@ -135,12 +135,12 @@ def test_held_out_probabilities_are_those_of_the_moved_pictures():
     network = models.build(TINY)
     pictures = torch.randint(0, 256, (2, 64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        answers = network.module(models.normalise(network, pictures.permute(0, 3, 1, 2) / 255)).argmax(1)
+        answers = network.module(planes.normalise(network, pictures.permute(0, 3, 1, 2) / 255)).argmax(1)
     found = scores.recognised(network, pictures, answers, (3, 4))
     for row, seed in enumerate((3, 4)):
         generator = torch.Generator().manual_seed(provenance.unit_seed(seed, "held-out"))
         moves = transforms.draw(scores.HELD_OUT, scores.HELD_OUT_DRAWS, generator)
-        x = models.normalise(network, pictures[row : row + 1].permute(0, 3, 1, 2) / 255)
+        x = planes.normalise(network, pictures[row : row + 1].permute(0, 3, 1, 2) / 255)
         with torch.no_grad():
             said = [network.module(transforms.warp(x, move[None], (64, 64)))[0].softmax(0) for move in moves]
         own = [float(one[answers[row]]) for one in said]
@@ -162,7 +162,7 @@ def test_the_climb_ends_when_the_saved_picture_has_the_probability(tmp_path):
     images.write_png(tmp_path / "flamingo.png", found.picture)
     with torch.no_grad():
         saved = torch.tensor(images.read(tmp_path / "flamingo.png")).permute(2, 0, 1)[None] / 255
-        assert float(network.module(models.normalise(network, saved)).softmax(1)[0, 130]) >= 0.9
+        assert float(network.module(planes.normalise(network, saved)).softmax(1)[0, 130]) >= 0.9
 
 
 def test_unknown_classes_and_models_without_any_get_a_sentence(census, tmp_path):

@@ -10,7 +10,7 @@ from skimage import data
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import FoolingShard
 from konvolut.errors import UserError
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.network.photographs import look_at
 from konvolut.pictures import images
 from konvolut.results import contents, store
@@ -38,7 +38,7 @@ def probability(network, picture):
     """As anybody would who has the file: straight to the model's input."""
     pixels = torch.tensor(picture).permute(2, 0, 1)[None] / 255
     with torch.no_grad():
-        return network.module(models.normalise(network, pixels)).softmax(1)[0].numpy()
+        return network.module(planes.normalise(network, pixels)).softmax(1)[0].numpy()
 
 
 def test_the_model_is_fooled_by_the_picture_as_saved_and_read_again(made, tmp_path):

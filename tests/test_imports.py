@@ -60,7 +60,7 @@ ROWS = [
     {"asked.told"},
     {"asked.sweep"},
     {"asked.run", "network.models"},
-    {"network.labels"},
+    {"network.labels", "network.planes"},
     {"pictures.priors"},
     {"network.convolution"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},

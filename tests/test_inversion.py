@@ -10,7 +10,7 @@ from skimage.metrics import structural_similarity
 
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import InversionShard
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.network.census import census, write_census
 from konvolut.pictures import images
 from konvolut.results import contents, store
@@ -49,7 +49,7 @@ def test_the_relative_error_is_that_of_the_saved_picture(shard, tmp_path):
     def features(picture):
         pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
         with torch.no_grad():
-            return network.module.conv_stem(models.normalise(network, pixels)).numpy()
+            return network.module.conv_stem(planes.normalise(network, pixels)).numpy()
 
     known, reached = features(found.input), features(found.picture)
     error = np.sqrt(((reached - known) ** 2).sum() / (known**2).sum())

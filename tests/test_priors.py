@@ -12,8 +12,8 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import Photograph
 from konvolut.asked.shards import PriorsShard
 from konvolut.errors import UserError
-from konvolut.network import models
 from konvolut.network.models import DataConfig, Network
+from konvolut.network.planes import mixing, normalise
 from konvolut.pictures import ascent, images, parameters, priors, transforms
 from konvolut.results import store
 
@@ -136,7 +136,7 @@ def blobs(count=12):
 
 @pytest.mark.parametrize("planes", [1, 2, 3])
 def test_priors_of_fewer_planes_are_nearly_those_that_are_measured_on_them(planes):
-    matrix, drawn = models.mixing(planes), blobs(200)
+    matrix, drawn = mixing(planes), blobs(200)
     found = priors.of_planes(priors.measure(drawn), matrix)
     expected = priors.measure([picture @ matrix.T for picture in drawn])
     np.testing.assert_allclose(found.covariance, expected.covariance, rtol=1e-4)
@@ -164,7 +164,7 @@ def test_what_is_saved_is_what_a_model_of_any_number_of_channels_sees(name, chan
     unit = ascent.UnitStart(1, (1,), priors=priors.measure(blobs()))
     found = ascent.ascend(network, layer, [unit], recipe, (SIDE, SIDE))
     assert found.curve[0, -1] > found.curve[0, 0]
-    x = models.normalise(network, torch.from_numpy(found.picture).permute(0, 3, 1, 2) / 255)
+    x = normalise(network, torch.from_numpy(found.picture).permute(0, 3, 1, 2) / 255)
     maps = network.module(x)[0, 1]
     if name not in ("lab", "timm-vis"):  # whose pixels may be cut off at black and white
         expected = maps.mean() if recipe.objective[0][0] == "mean" else nn.functional.leaky_relu(maps, 0.1).mean()
@@ -183,4 +183,4 @@ def test_a_dream_of_a_model_of_any_number_of_channels_starts_from_its_photograph
     network = of_channels(channels)
     photo = torch.rand(1, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 0.9 + 0.05
     start = parameters.start_pictures(named(name), network, photo)
-    torch.testing.assert_close(start.seen().detach(), models.normalise(network, photo), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(start.seen().detach(), normalise(network, photo), atol=1e-3, rtol=1e-3)

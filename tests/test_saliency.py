@@ -9,7 +9,7 @@ from torch import nn
 from konvolut.asked import shards
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.network import census, classes, models
+from konvolut.network import census, classes, models, planes
 from konvolut.pictures import images
 from konvolut.results import store
 from konvolut.techniques import attributions, saliency
@@ -165,9 +165,9 @@ def test_the_file_holds_what_was_asked_for(tmp_path):
     assert found.target_name[1][2] == "tabby, tabby cat"
     network = models.build(source())
     pixels = torch.from_numpy(found.input).permute(0, 3, 1, 2) / 255
-    g = saliency.gradient(network, models.normalise(network, pixels), torch.tensor(found.target_class[:, 1]))
+    g = saliency.gradient(network, planes.normalise(network, pixels), torch.tensor(found.target_class[:, 1]))
     assert np.allclose(found.maps["negative"][:, 1], attributions.negative(g).numpy(), rtol=1e-3, atol=1e-7)
-    probability = network.module(models.normalise(network, pixels)).softmax(1).numpy()
+    probability = network.module(planes.normalise(network, pixels)).softmax(1).numpy()
     assert np.allclose(found.target_probability[:, 0], probability.max(1), rtol=1e-4)
 
 

@@ -14,7 +14,8 @@ from torch import Tensor
 from konvolut.asked.censuses import LayerSpec
 from konvolut.errors import UserError
 from konvolut.network.memory import Halving
-from konvolut.network.models import Network, denormalise, normalise
+from konvolut.network.models import Network
+from konvolut.network.planes import denormalise, normalise
 from konvolut.network.shapes import takes
 from konvolut.pictures import images
 

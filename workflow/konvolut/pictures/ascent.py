@@ -26,7 +26,8 @@ from konvolut.asked.recipes import Recipe
 from konvolut.asked.terms import linear_layers
 from konvolut.network import record
 from konvolut.network.memory import Halving
-from konvolut.network.models import Network, normalise
+from konvolut.network.models import Network
+from konvolut.network.planes import normalise
 from konvolut.network.streamline import narrowed
 from konvolut.pictures import octaves
 from konvolut.pictures.climb import Climb, Scene, Start, climb

@@ -15,16 +15,8 @@ from torch import Tensor
 
 from konvolut.asked.recipes import Recipe
 from konvolut.errors import UserError
-from konvolut.network.models import (
-    Network,
-    denormalise,
-    in_colours,
-    mixing,
-    normalise,
-    of_planes,
-    planes_of,
-    to_planes,
-)
+from konvolut.network.models import Network
+from konvolut.network.planes import denormalise, in_colours, mixing, normalise, of_planes, planes_of, to_planes
 from konvolut.pictures.priors import of_planes as priors_of_planes
 from konvolut.pictures.priors import root
 from konvolut.results.contents import Priors

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from konvolut.network.models import Network, normalise
+from konvolut.network.models import Network
+from konvolut.network.planes import normalise
 from konvolut.pictures.objectives import own_channel
 from konvolut.pictures.transforms import draw, warp
 from konvolut.provenance import unit_seed

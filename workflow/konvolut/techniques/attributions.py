@@ -41,7 +41,8 @@ from captum.attr import (
 )
 from torch import Tensor, nn
 
-from konvolut.network.models import Network, normalise
+from konvolut.network.models import Network
+from konvolut.network.planes import normalise
 
 NOISY_COPIES = 50  # Smilkov et al.: more gains little
 NOISE_SHARE = 0.15  # of the input's range; Smilkov et al. recommend .1 to .2

@@ -18,7 +18,7 @@ from torch import Tensor
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec, layer_spec
 from konvolut.asked.shards import InversionShard, told
-from konvolut.network import memory, models
+from konvolut.network import memory, models, planes
 from konvolut.network.photographs import as_inputs, as_pictures, look_at
 from konvolut.network.record import truncated
 from konvolut.results import contents
@@ -50,7 +50,7 @@ def invert(network, layer: LayerSpec, picture: np.ndarray, recipe: InversionShar
     with torch.no_grad():
         known = features(as_inputs(network, picture[None]))
     noise = torch.randn((1, *network.data.input_size), generator=torch.Generator().manual_seed(seed))
-    limits = [models.normalise(network, torch.full((1, 3, 1, 1), shade)) for shade in (0.0, 1.0)]
+    limits = [planes.normalise(network, torch.full((1, 3, 1, 1), shade)) for shade in (0.0, 1.0)]
     start = (START_STD * noise).to(network.device)
     inputs, curve = descend(features, known, start, recipe, [limit.to(network.device) for limit in limits])
     made = as_pictures(network, inputs)

@@ -15,7 +15,7 @@ from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.shards import PatchesShard, told
 from konvolut.errors import UserError
-from konvolut.network import memory, models
+from konvolut.network import memory, models, planes
 from konvolut.network.photographs import LARGEST_8_BIT, at_own_aspect, batch_size
 from konvolut.pictures import images
 from konvolut.results import contents
@@ -82,7 +82,7 @@ def _probabilities(network: models.Network, pixels: Tensor, corners: list, side:
             if corner is not None:
                 y, x = corner
                 hidden[row, :, y : y + side, x : x + side] = mean
-        logits = network.module(models.normalise(network, hidden))
+        logits = network.module(planes.normalise(network, hidden))
         return logits[: len(part)].softmax(1)
 
     batches = memory.Halving(batch_size(network))
