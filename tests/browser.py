@@ -72,6 +72,16 @@ def visit(request, chromium):
     assert complaints == []
 
 
+def shift(page) -> float:
+    """How far what had been painted has moved since the page was opened, as Chromium's layout shift says."""
+    return page.evaluate(
+        """() => new Promise((done) => { let sum = 0;
+          new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
+            .observe({ type: "layout-shift", buffered: true });
+          setTimeout(() => done(sum), 300); })"""
+    )
+
+
 def state(page) -> str:
     return page.evaluate("location.hash")
 

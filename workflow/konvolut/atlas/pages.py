@@ -4,9 +4,10 @@ import functools
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import jinja2
+from markupsafe import Markup
 
 from konvolut.asked.plan import format_channels, parse_channels
 from konvolut.atlas import account, cards, model, plates
@@ -14,7 +15,7 @@ from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts
 from konvolut.atlas.photographs import METHODS, PhotographView
 from konvolut.atlas.units import LayerUnits, Series
-from konvolut.pictures import health
+from konvolut.pictures import health, images
 from konvolut.provenance import VERSION
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -42,18 +43,19 @@ def script(content: dict) -> str:
 
 
 def layer(
-    network: Network, facts: LayerFacts, units: LayerUnits, wholes: Sequence[dict] = (), *, folder: str, title: str
+    network: Network, facts: LayerFacts, units: LayerUnits, wholes: Sequence[dict] = (), *, folder: Path, title: str
 ) -> str:
-    """The page of one layer: a grid of links over plates; the script adds the rest."""
+    """The page of one layer, beside its folder: a grid of links over plates; the script adds the rest."""
     return _render(
         "layer.html",
+        beside=folder.parent,
         root="../",
         title=title,
         network=network,
         layer=facts,
-        folder=quote(folder),
+        folder=quote(folder.name),
         units=units,
-        grid=_plates(units, quote(folder)),
+        grid=_plates(units, quote(folder.name)),
         wholes=wholes,
         photographs=units.photographs,
     )
@@ -81,9 +83,10 @@ def network(network: Network, census: list[LayerFacts], layers: list[dict], *, t
     )
 
 
-def photograph(view: PhotographView, *, neighbours: tuple, title: str) -> str:
-    """The page of one photograph."""
-    return _render("image.html", root="../", title=title, view=view, before=neighbours[0], after=neighbours[1])
+def photograph(view: PhotographView, *, neighbours: tuple, beside: Path, title: str) -> str:
+    """The page of one photograph; `beside` is its folder."""
+    facts = {"view": view, "before": neighbours[0], "after": neighbours[1]}
+    return _render("image.html", beside=beside, root="../", title=title, **facts)
 
 
 def index_name(number: int) -> str:
@@ -101,9 +104,10 @@ def photographs(
     return _render("images.html", root="../", title=title, **facts)
 
 
-def a_class(view: ClassView, neighbours: tuple, *, title: str) -> str:
-    """The page of one class of a model."""
-    return _render("class.html", root="../../", title=title, view=view, before=neighbours[0], after=neighbours[1])
+def a_class(view: ClassView, neighbours: tuple, *, beside: Path, title: str) -> str:
+    """The page of one class of a model; `beside` is its folder."""
+    facts = {"view": view, "before": neighbours[0], "after": neighbours[1]}
+    return _render("class.html", beside=beside, root="../../", title=title, **facts)
 
 
 def classes(views: list[ClassView], *, title: str) -> str:
@@ -203,6 +207,13 @@ def _techniques(layers: list[dict]) -> dict[str, str]:
     return {series["prefix"]: TECHNIQUES[series["technique"]].format(series["title"]) for series in found}
 
 
+@jinja2.pass_context
+def _sides(context: jinja2.runtime.Context, url: str) -> Markup:
+    """width and height of a picture that a page beside it shows: its room is kept until it is loaded."""
+    height, width = images.check_header(context["beside"] / unquote(url))
+    return Markup(f'width="{width}" height="{height}"')
+
+
 def _render(template: str, **values) -> str:
     return _environment().get_template(template).render(version=VERSION, **values)
 
@@ -227,6 +238,7 @@ def _environment() -> jinja2.Environment:
         "channels": parse_channels,
         "stage": stage_title,
         "method": lambda name: METHODS.get(name, name),
+        "sides": _sides,
     }
     return environment
 

@@ -89,7 +89,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     whole = wholes.write_wholes(inputs, folder)
     shown_wholes = [one.within(f"../{quote(network.key)}/{quote(folder.name)}") for one in whole]
     _write_json(folder / "summary.json", units.summary(layer_units, facts) | {"wholes": shown_wholes})
-    text = pages.layer(network, facts, layer_units, shown_wholes, folder=folder.name, title=inputs.settings.title)
+    text = pages.layer(network, facts, layer_units, shown_wholes, folder=folder, title=inputs.settings.title)
     _write_text(html, text)
 
 
@@ -127,7 +127,7 @@ def image_pages(inputs: ImageInputs, folder: Path) -> None:
     views = photographs.views(inputs, folder / "saliency")
     for number, view in enumerate(views):
         neighbours = (views[number - 1] if number else None, views[number + 1] if number + 1 < len(views) else None)
-        text = pages.photograph(view, neighbours=neighbours, title=inputs.settings.title)
+        text = pages.photograph(view, neighbours=neighbours, beside=folder, title=inputs.settings.title)
         _write_text(folder / f"{view.photo.key}.html", text)
     _write_json(folder / "summary.json", photographs.summary(views))
     lists = [views[first : first + IMAGES_PER_INDEX] for first in range(0, len(views), IMAGES_PER_INDEX)] or [[]]
@@ -149,7 +149,8 @@ def class_pages(inputs: classes.ClassInputs, folder: Path) -> None:
     found, title = classes.views(inputs, folder), inputs.settings.title
     for number, view in enumerate(found):
         neighbours = (found[number - 1] if number else None, found[number + 1] if number + 1 < len(found) else None)
-        _write_text(folder / view.model.key / f"{view.number}.html", pages.a_class(view, neighbours, title=title))
+        beside = folder / view.model.key
+        _write_text(beside / f"{view.number}.html", pages.a_class(view, neighbours, beside=beside, title=title))
     _write_json(folder / "summary.json", classes.summary(found))
     _write_text(folder / "index.html", pages.classes(found, title=title))
 

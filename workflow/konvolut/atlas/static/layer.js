@@ -71,7 +71,7 @@
     $("sort").value = state.s;
     if ($("filter").value !== state.q) $("filter").value = state.q;
     $("size").value = state.z || parseInt(getComputedStyle(Grid.element).getPropertyValue("--z"), 10);
-    $("count").textContent = `${state.q ? `${order.length} of ` : ""}${series.list.length} unit${series.list.length === 1 ? "" : "s"}`;
+    $("count").textContent = state.q ? `${order.length} of ${series.list.length}` : "";
   }
 
   // The panel comes once the page is there; with it the details of a unit that the address names.
