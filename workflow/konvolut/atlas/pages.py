@@ -210,7 +210,10 @@ def _techniques(layers: list[dict]) -> dict[str, str]:
 @jinja2.pass_context
 def _sides(context: jinja2.runtime.Context, url: str) -> Markup:
     """width and height of a picture that a page beside it shows: its room is kept until it is loaded."""
-    height, width = images.check_header(context["beside"] / unquote(url))
+    path = context["beside"] / unquote(url)
+    if not path.is_file():
+        return Markup()
+    height, width = images.check_header(path)
     return Markup(f'width="{width}" height="{height}"')
 
 
