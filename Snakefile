@@ -6,9 +6,8 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 sys.path.insert(0, f"{workflow.current_basedir}/workflow")
-from konvolut import hooks
 from konvolut.provenance import code_digest
-from konvolut.asked.run import Run, load_or_exit, read_or_exit
+from konvolut.asked.run import load_or_exit, read_or_exit
 from konvolut.asked.sweep import BY_LAYER, BY_MODEL, per_attempt
 
 

@@ -2,6 +2,9 @@
 How a run begins and ends: the GPUs of this machine, the folder's lock before the first job, tidying after the last one.
 """
 
+from konvolut import hooks
+from konvolut.asked.run import Run
+
 this_run = Run(sweep)
 
 if "gpu" not in workflow.global_resources:  # as many jobs with a GPU at a time as there are GPUs
