@@ -62,8 +62,8 @@ def test_the_numbers_are_those_of_each_unit(visit):
     shown = page.eval_on_selector_all(".column .numbers", "all => all.map(one => one.textContent)")
     facts = page.evaluate(
         """() => ["lite0", "untrained"].map((model) => {
-          const key = Object.keys(Konvolut.received).find((url) => url.endsWith(`/${model}/conv_stem/details-0.js`));
-          return Konvolut.received[key].units[1].natural[2];
+          const key = Object.keys(Konvolut.received).find((url) => url.endsWith(`/${model}/conv_stem/columns.js`));
+          return Konvolut.received[key].natural.max[1];
         })"""
     )
     assert facts[0] != facts[1]

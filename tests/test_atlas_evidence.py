@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from konvolut.asked.plan import parse_channels
 from konvolut.atlas.write import layer_pages
 from konvolut.results import evidence, store
 from synthetic_results import PASSPORT, Results, photographs
@@ -16,9 +17,13 @@ CHANCE = 0.4
 
 
 def told(page: Path) -> dict:
-    """The first details file of a layer."""
+    """The first details file of a layer, with what photographs say of each unit under `units`."""
     text = (page / "details-0.js").read_text(encoding="utf-8")
-    return json.loads(text.removeprefix("ATLAS(").rstrip().removesuffix(")"))
+    content = json.loads(text.removeprefix("ATLAS(").rstrip().removesuffix(")"))
+    columns = content["of"]
+    places = enumerate(parse_channels(columns.pop("units")))
+    content["units"] = {unit: {name: column[place] for name, column in columns.items()} for place, unit in places}
+    return content
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +64,7 @@ def details(tmp_path_factory):
 
 
 def test_only_look_alikes_above_chance_are_told_with_their_model_layer_and_unit(details):
-    rows = {relation: (chance, found) for relation, chance, found in details["units"]["7"]["alike"]}
+    rows = {relation: (chance, found) for relation, chance, found in details["units"][7]["alike"]}
     assert set(rows) == {"inside", "across", "other <b>"}
     assert rows["across"] == (CHANCE, [])
     chance, found = rows["other <b>"]
@@ -69,13 +74,13 @@ def test_only_look_alikes_above_chance_are_told_with_their_model_layer_and_unit(
 
 def test_trust_is_told_of_the_pictures_that_were_judged(details):
     units = details["units"]
-    assert units["0"]["trust"]["path"] == [["blocks.0", 0.25]]
-    twins = [(name, details["places"][place], *rest) for name, place, *rest in units["0"]["trust"]["twins"]]
+    assert units[0]["trust"]["path"] == [["blocks.0", 0.25]]
+    twins = [(name, details["places"][place], *rest) for name, place, *rest in units[0]["trust"]["twins"]]
     assert twins[0] == ("inside", ["net", "conv_stem", UNITS], 3, 2, 4, 1.5)
     assert twins[1] == ("other <b>", ["other <b>", "conv_stem", UNITS], 4, 3, 5, -0.5)
-    assert units["2"]["trust"]["path"] == [["blocks.0", None]]
-    assert len(units["2"]["trust"]["twins"]) == 1
-    assert "trust" not in units["1"]
+    assert units[2]["trust"]["path"] == [["blocks.0", None]]
+    assert len(units[2]["trust"]["twins"]) == 1
+    assert units[1]["trust"] is None
 
 
 @pytest.mark.parametrize(("alike_from", "wanted"), [(30, 30), (2, 0), (0, 0)])
@@ -87,7 +92,7 @@ def test_a_layer_without_look_alikes_says_how_many_photographs_they_take(tmp_pat
 
 def test_a_photograph_stands_at_one_quantile_only_and_the_others_keep_their_value(details):
     for unit in details["units"].values():
-        shown = [entry[0] for _, group in unit["between"] for entry in group]
+        shown = [number for _, numbers, _, _ in unit["between"] for number in numbers]
         assert len(shown) == len(set(shown)) <= 2
         assert len(unit["between"]) == 3
-        assert all(value is not None for value, _ in unit["between"])
+        assert all(value is not None for value, *_ in unit["between"])

@@ -256,10 +256,11 @@ def test_details_and_table_agree_with_the_stored_results(results, atlas):
     with (atlas / "lite0" / "blocks.1.0" / "units.csv").open(encoding="utf-8", newline="") as file:
         rows = {row["channel"]: row for row in csv.DictReader(file) if row["series"] == "channels"}
     for channel in range(80):
-        unit = details["units"][str(channel)]
-        best = [details["photographs"][number][0] for number, *_ in unit["examples"]]
+        numbers, values, _ = details["of"]["examples"][channel]
+        best = [details["photographs"][number][0] for number in numbers]
         assert best == [keys[row] for row in found.image[channel]]
-        assert unit["natural"][2] == pytest.approx(found.max[channel], rel=0.01)
+        assert values == pytest.approx(found.value[channel], rel=0.01)
+        assert columns["natural"]["max"][channel] == pytest.approx(found.max[channel], rel=0.01)
         assert columns["photographs"][columns["top"][channel]][0] == best[0]
         assert float(rows[str(channel)]["natural_max"]) == pytest.approx(found.max[channel], rel=0.01)
     assert columns["series"][0]["health"].startswith("dw")

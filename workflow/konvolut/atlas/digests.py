@@ -13,7 +13,7 @@ from konvolut.atlas.model import LayerInputs
 from konvolut.results import contents, store
 
 DIGITS = 16
-# Rows of lists that all layers share: one more layer moves them. What they stand for is told by `evidence.of_unit`.
+# Rows of lists that all layers share: one more layer moves them. What they stand for is told by `evidence.of_units`.
 SHARED = ("image", "quantile_image", "class_index")
 
 
@@ -56,7 +56,6 @@ def _of_units(natural: evidence.Natural) -> Iterator:
             yield name
             yield np.asarray(value)
     index = evidence.Index()
-    for unit in range(len(natural.layer.max)):
-        yield evidence.of_unit(natural, unit, index)
+    yield evidence.of_units(natural, range(len(natural.layer.max)), index)
     yield [dataclasses.astuple(photo) for photo in index.photographs]
-    yield list(index.places)
+    yield [list(index.places), list(index.classes)]

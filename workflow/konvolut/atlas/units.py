@@ -1,4 +1,4 @@
-"""What the script of a layer's page is told about its units: columns to sort by, and details of each for the panel."""
+"""All that is known of a layer's units: the columns by which a page sorts them, their table, and a summary of them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -7,13 +7,12 @@ import numpy as np
 
 from konvolut.asked import terms
 from konvolut.asked.plan import format_channels
-from konvolut.atlas import passports
-from konvolut.atlas.evidence import Index, Natural, of_unit, rounded, table_columns, table_row
+from konvolut.atlas import packed
+from konvolut.atlas.evidence import Natural, table_columns, table_rows
 from konvolut.atlas.model import LayerFacts, Shown
 from konvolut.pictures import health
 from konvolut.results import store
 
-DETAILS_PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms
 # Numbers of units over photographs that order a grid; `std` with the mean says how far a picture lies above them.
 SORTABLE = ("mean", "std", "max", "active", "selectivity")
 CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
@@ -32,29 +31,40 @@ class Series:
     last_step: int = 0
     channels: list[int] = field(default_factory=list)
     health: str = ""
-    activations: list[list[float]] = field(default_factory=list)
-    curves: list[list[float]] = field(default_factory=list)
+    activations: list[list[float]] = field(default_factory=list)  # mean and maximum, clean and held-out
+    deviations: list[list[float]] = field(default_factory=list)  # of the maxima
+    curves: list[list] = field(default_factory=list)  # first and last value, levels
     attempts: list[int] = field(default_factory=list)
     passports: list[dict] = field(default_factory=list)
     passport_of: list[int] = field(default_factory=list)
     animated: bool = False
 
     def add(self, pictures: store.Pictures, passport: dict, natural: np.ndarray | None) -> None:
-        """Note one shard's facts; `natural` (units, 2) has the lowest and the highest of the photographs' maxima."""
+        """Note one shard's facts; `natural` (units, 4) has the lowest and the highest of the photographs' maxima, their
+        mean and their standard deviation."""
         if passport not in self.passports:
             self.passports.append(passport)
         self.steps = [int(step) for step in pictures.step]
         self.last_step = max(0, pictures.curve.shape[1] - 1)
         silences = terms.silences(passport.get("recipe", {}).get("objective", ()))
-        for row, channel in enumerate(map(int, pictures.channel)):
-            least, best = (None, None) if natural is None else map(float, natural[channel])
-            self.channels.append(channel)
-            reached = float(pictures.activation[row][1])
-            self.health += health.verdict(pictures.curve[row], reached, best, least if silences else None)
-            self.activations.append(rounded(pictures.activation[row]))
-            self.curves.append(rounded(thinned(pictures.curve[row])))
-            self.attempts.append(int(pictures.attempt[row]))
-            self.passport_of.append(self.passports.index(passport))
+        channels = pictures.channel.astype(int)
+        reached = pictures.activation[:, 1].tolist()
+        known = [(None, None)] * len(channels) if natural is None else natural[channels, :2].tolist()
+        for curve, own, (least, best) in zip(pictures.curve, reached, known, strict=True):
+            self.health += health.verdict(curve, own, best, least if silences else None)
+        self.channels += channels.tolist()
+        self.activations += packed.rounded(pictures.activation)
+        if natural is not None:
+            mean, std = natural[channels, 2:].T[..., None]
+            self.deviations += packed.rounded(health.deviations(pictures.activation[:, [1, 3]], mean, std))
+        self.curves += packed_curves(pictures.curve)
+        self.attempts += pictures.attempt.astype(int).tolist()
+        self.passport_of += [self.passports.index(passport)] * len(channels)
+
+    @property
+    def held_out(self) -> list[float]:
+        """Activation under held-out transforms of each slot."""
+        return [values[3] for values in self.activations]
 
     def columns(self) -> dict:
         """What the grid needs to know."""
@@ -75,15 +85,6 @@ class Series:
             "title": self.title,
             "units": format_channels(self.channels),
             "sheets": self.sheets,
-        }
-
-    def detail(self, slot: int) -> dict:
-        """What the panel needs to know about one unit."""
-        return {
-            "activation": self.activations[slot],
-            "attempt": self.attempts[slot],
-            "curve": self.curves[slot],
-            "passport": self.passport_of[slot],
         }
 
 
@@ -132,7 +133,7 @@ def columns(units: LayerUnits) -> dict:
     used = _used(tops)
     found = units.natural.layer if units.natural else None
     known = {name: getattr(found, name) for name in SORTABLE} if found else {}
-    natural = {name: rounded(values) for name, values in known.items() if values is not None}
+    natural = {name: packed.rounded(values) for name, values in known.items() if values is not None}
     return {
         "kind": "columns",
         "count": units.count,
@@ -146,41 +147,6 @@ def columns(units: LayerUnits) -> dict:
     }
 
 
-def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
-    """(number, content) of each details file; a file holds the channels number * 256 to number * 256 + 255."""
-    slots = [{channel: slot for slot, channel in enumerate(series.channels)} for series in units.series]
-    for number in sorted({channel // DETAILS_PER_FILE for channel in units.known()}):
-        first = number * DETAILS_PER_FILE
-        channels = [channel for channel in units.known() if first <= channel < first + DETAILS_PER_FILE]
-        index = Index()
-        content = {}
-        for channel in channels:
-            pictures = {
-                series.prefix: series.detail(where[channel])
-                for series, where in zip(units.series, slots, strict=True)
-                if channel in where and series.curves
-            }
-            content[str(channel)] = {
-                "pictures": pictures,
-                **(of_unit(units.natural, channel, index) if units.natural else {}),
-            }
-        yield (
-            number,
-            {
-                "kind": f"details-{number}",
-                "photographs": [photo.told() for photo in index.photographs],
-                "places": list(index.places),
-                "wanted": units.natural.beside.wanted if units.natural else 0,
-                "passports": {
-                    series.prefix: [passports.rows(one) for one in series.passports]
-                    for series in units.series
-                    if series.passports
-                },
-                "units": content,
-            },
-        )
-
-
 def table(units: LayerUnits) -> Iterable[list]:
     """Rows of units.csv, the heading first."""
     yield (
@@ -190,42 +156,41 @@ def table(units: LayerUnits) -> Iterable[list]:
         + ["best_photographs"]
     )
     pictured = {
-        (channel, series.prefix): [
-            *(health.NAMES[series.health[slot]], *series.activations[slot], series.attempts[slot]),
-            *_deviations(units, channel, series.activations[slot]),
-        ]
+        (channel, series.prefix): [health.NAMES[letter], *reached, attempt, *beyond]
         for series in units.series
         if series.curves
-        for slot, channel in enumerate(series.channels)
+        for channel, letter, reached, attempt, beyond in zip(
+            *(series.channels, series.health, series.activations, series.attempts),
+            series.deviations or [["", ""]] * len(series.channels),
+            strict=True,
+        )
     }
     seen = {channel for channel, _ in pictured}
+    natural = _natural_rows(units)
     rows = list(pictured) + [(channel, "") for channel in units.known() if channel not in seen]
     for channel, prefix in sorted(rows):
-        yield [channel, prefix, *pictured.get((channel, prefix), [""] * 8), *_natural_row(units, channel)]
+        yield [channel, prefix, *pictured.get((channel, prefix), [""] * 8), *natural[channel]]
 
 
-def _deviations(units: LayerUnits, channel: int, activation: list[float]) -> list:
-    """Clean and held-out maximum in standard deviations of the unit over the photographs."""
-    if units.natural is None:
-        return ["", ""]
-    mean, std = (float(getattr(units.natural.layer, name)[channel]) for name in ("mean", "std"))
-    return rounded([health.deviations(activation[place], mean, std) for place in (1, 3)])
-
-
-def _natural_row(units: LayerUnits, channel: int) -> list:
+def _natural_rows(units: LayerUnits) -> list[list]:
     natural = units.natural
     if natural is None:
-        return [""] * (len(table_columns()) + 1)
-    rows = [int(row) for row in natural.layer.image[channel][: natural.top]]
-    best = [natural.all.image[row] for row in rows if 0 <= row < len(natural.all.image)]
-    return [*table_row(natural, channel), " ".join(best)]
+        return [[""] * (len(table_columns()) + 1)] * units.count
+    keys = natural.all.image
+    best = [
+        " ".join(keys[row] for row in rows if 0 <= row < len(keys))
+        for rows in natural.layer.image[:, : natural.top].tolist()
+    ]
+    return [[*row, shown] for row, shown in zip(table_rows(natural), best, strict=True)]
 
 
-def thinned(curve: np.ndarray) -> np.ndarray:
-    """At most CURVE_POINTS values of a curve, its ends among them."""
-    if len(curve) <= CURVE_POINTS:
-        return curve
-    return curve[np.linspace(0, len(curve) - 1, CURVE_POINTS).round().astype(int)]
+def packed_curves(curves: np.ndarray) -> list[list]:
+    """First and last value of each curve (n, steps + 1), and levels of up to 24 of its values, its ends among them."""
+    if not curves.shape[1]:
+        return [[None, None, ""]] * len(curves)
+    points = np.linspace(0, curves.shape[1] - 1, min(CURVE_POINTS, curves.shape[1])).round().astype(int)
+    ends = packed.rounded(curves[:, [0, -1]])
+    return [[*pair, levels] for pair, levels in zip(ends, packed.levels(curves[:, points]), strict=True)]
 
 
 def _used(photographs: Iterable[Shown | None]) -> list[Shown]:

@@ -34,6 +34,7 @@ import numpy as np
 from konvolut.atlas import (
     assets,
     classes,
+    details,
     evidence,
     likeness,
     model,
@@ -65,7 +66,9 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     found = model.read_examples(inputs.examples, inputs.layer)
     examples = found.layers.get(inputs.layer)
     shown = model.shown(inputs.photographs, model.read_answers(inputs.activations), inputs.settings)
-    maxima = None if examples is None else np.stack([examples.edges[:, 0], examples.max], 1)
+    maxima = None
+    if examples is not None:
+        maxima = np.stack([examples.edges[:, 0], examples.max, examples.mean, examples.std], 1).astype(float)
     optimised = series.write_optimised(inputs, folder, maxima)
     names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
     beside = evidence.read_beside(inputs)
@@ -81,7 +84,7 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     columns = units.columns(layer_units) | {"again": again}
     _write_text(folder / "columns.js", pages.script(columns))
     seen = {key for key, *_ in columns["photographs"]}
-    for number, content in units.details(layer_units):
+    for number, content in details.details(layer_units):
         _write_text(folder / f"details-{number}.js", pages.script(content))
         seen.update(key for key, *_ in content["photographs"])
     _write_text(folder / SEEN, "".join(f"{key}\n" for key in sorted(seen)))

@@ -49,9 +49,11 @@ def class_verdict(curve: np.ndarray, steps: int, first: float) -> str:
     return GOOD if first > MOST else WEAK
 
 
-def deviations(maximum: float, natural_mean: float, natural_std: float) -> float:
-    """How far a picture's maximum lies above the mean of the photographs' maxima, in their standard deviations.
+def deviations(maximum: np.ndarray, natural_mean: np.ndarray, natural_std: np.ndarray) -> np.ndarray:
+    """How far pictures' maxima lie above the mean of the photographs' maxima, in their standard deviations; shapes
+    broadcast.
 
     Not a number for a unit that all photographs excite alike.
     """
-    return (maximum - natural_mean) / natural_std if natural_std > 0 else float("nan")
+    above = np.asarray(maximum, float) - natural_mean
+    return np.divide(above, natural_std, out=np.full_like(above, np.nan), where=np.asarray(natural_std) > 0)

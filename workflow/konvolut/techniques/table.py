@@ -116,8 +116,7 @@ def _pictured(
             columns["picture_max"][channel], columns["picture_held_out"][channel] = activation[:, 1], activation[:, 3]
             columns["picture_verdict"][channel] = _verdicts(path, channel, activation[:, 1], curve, natural)
     columns["picture_above"] = _shares_below(natural, columns["picture_max"])
-    own = zip(columns["picture_max"], natural.mean, natural.std, strict=True)
-    columns["picture_deviations"] = np.array([health.deviations(*map(float, numbers)) for numbers in own])
+    columns["picture_deviations"] = health.deviations(columns["picture_max"], natural.mean, natural.std)
     if trust is not None:
         columns["picture_path"][trust.channel] = _means(trust.path)
         columns["picture_twins"][trust.channel] = _means(trust.twin_deviations)

@@ -18,15 +18,18 @@ const Charts = (() => {
   const text = (x, y, words, anchor = "start", kind = "") => draw("text", { x, y, "text-anchor": anchor, class: kind }, words);
   const short = (value) => (value == null ? "–" : String(Number(value.toPrecision(3))));
 
+  // A letter stands for 0 to 63, a blank for what is not known; packed.py has the same.
+  const levels = (text) => [...text].map((letter) => letter.charCodeAt() - 63);
+
   // The unit's maxima over the photographs, and where the finished picture lies.
-  function histogram(counts, [first, last], own, width = 170) {
+  function histogram(letters, [first, last], own, width = 170) {
     const low = Math.min(first, own ?? first);
     const high = Math.max(last, own ?? last);
     const scale = (value) => ((value - low) / (high - low || 1)) * width;
-    const most = Math.max(...counts, 1);
+    const counts = levels(letters);
     const step = (last - first) / counts.length;
     const bars = counts.map((count, number) => {
-      const height = (count / most) * HEIGHT;
+      const height = (count / 63) * HEIGHT;
       const wide = Math.max(2, scale(low + step) - 0.5);
       return draw("rect", { x: scale(first + number * step), y: HEIGHT - height, width: wide, height });
     });
@@ -40,17 +43,13 @@ const Charts = (() => {
   }
 
   // The objective from the first step to the last.
-  function curve(values, steps, width = 420) {
-    const known = values.filter((value) => value != null);
-    const low = Math.min(...known);
-    const high = Math.max(...known);
-    const x = (number) => (number / (values.length - 1 || 1)) * width;
-    const y = (value) => HEIGHT - ((value - low) / (high - low || 1)) * HEIGHT;
-    const points = values.map((value, number) => (value == null ? "" : `${x(number)},${y(value)}`)).join(" ");
-    const [first, last] = [short(values[0]), short(values.at(-1))];
+  function curve([from, to, letters], steps, width = 420) {
+    const x = (number) => (number / (letters.length - 1 || 1)) * width;
+    const points = levels(letters).map((level, number) => (level < 0 ? "" : `${x(number)},${HEIGHT - (level / 63) * HEIGHT}`)).join(" ");
+    const [first, last] = [short(from), short(to)];
     return frame(width, `The objective rises from ${first} to ${last} in ${steps} steps`, draw("polyline", { class: "line", points }),
       text(0, HEIGHT + 14, `${first} at first`), text(width, HEIGHT + 14, `${last} after ${steps} steps`, "end"));
   }
 
-  return { histogram, curve, short };
+  return { histogram, curve, levels, short };
 })();

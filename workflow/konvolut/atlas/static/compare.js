@@ -55,8 +55,8 @@
 
   async function open(one) {
     const columns = Konvolut.opened(await Konvolut.load(`${home(one)}/columns.js`), home(one));
-    const data = one.unit === null ? null : await Konvolut.details(home(one), one.unit).catch(() => null);
-    return { ...one, columns, photographs: data?.photographs || [], facts: data?.units[one.unit] || { pictures: {} } };
+    const data = one.unit === null ? null : await Konvolut.details(home(one), one.unit).catch(() => ({}));
+    return { ...one, columns, data, facts: data && Evidence.facts(data, columns, one.unit) };
   }
 
   // One row per series that any of the units has, so that equal things stand side by side.
@@ -83,19 +83,19 @@
   function picture({ columns, unit, facts, ...one }, { prefix, title }) {
     const series = columns.series.find((other) => other.prefix === prefix);
     if (!series?.slot.has(unit)) return nothing();
-    const reached = facts.pictures[prefix]?.activation[1];
-    const times = reached / facts.natural?.[2];
+    const reached = facts.pictures[prefix]?.reached;
+    const times = reached / facts.natural.max?.[unit];
     const words = reached == null ? "" : `reaches ${Charts.short(reached)}${times > 0 && times < Infinity ? `, ${times.toFixed(1)} times the best photograph` : ""}`;
     return make("figure", {}, cell(series, "large", series.slot.get(unit), `${title}: ${spoken({ ...one, unit })}`), make("figcaption", {}, words));
   }
 
-  function numbers({ facts, columns }) {
-    if (!facts.natural) return nothing("photographs: not computed");
-    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, null, 230), Evidence.numbers(facts), make("p", { class: "note" }, `over ${columns.over} photographs`));
+  function numbers({ facts, columns, unit }) {
+    if (!facts.histogram) return nothing("photographs: not computed");
+    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, null, 230), Evidence.numbers(facts, unit), make("p", { class: "note" }, `over ${columns.over} photographs`));
   }
 
-  function best({ facts, photographs }) {
-    const part = Evidence.examples(facts, photographs);
+  function best({ facts, data }) {
+    const part = Evidence.examples(facts, data);
     part.querySelector("h3").remove();
     part.classList.add("boxes");
     return part;

@@ -2,6 +2,10 @@
 /* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. Comes with the first panel. */
 const Evidence = (() => {
   const { make } = Konvolut;
+  const section = (title, ...parts) => make("section", {}, title && make("h3", {}, title), ...parts);
+  const note = (...words) => make("p", { class: "note" }, ...words);
+  const missing = (...words) => make("p", { class: "missing" }, "not computed", ...words);
+  const caption = (...words) => make("figcaption", {}, ...words);
   const { short } = Charts;
   const SMALLEST_CROP = 0.1; // of the shorter side, as on the plates of photographs
   const LARGE_BELOW = 0.5; // smaller crops are cut from the larger file
@@ -13,15 +17,36 @@ const Evidence = (() => {
   const file = (key, size = "photo") => `${Konvolut.root}images/${size}/${encodeURIComponent(key)}.webp`;
   const percent = (share) => `${Math.round(share * 1000) / 10}%`;
 
-  function examples(facts, photographs) {
-    const title = make("h3", {}, "Photographs that excite it most");
-    if (!facts.examples) return make("section", {}, title, make("p", { class: "missing" }, "not computed"));
-    return make("section", {}, title, make("div", { class: "shots" }, ...facts.examples.map((entry) => shot(photographs, entry))), classes(facts), between(facts, photographs));
+  // What columns.js and a details file say of one unit; details.py draws them.
+  function facts(data, { series, natural }, unit) {
+    const pictures = {};
+    for (const { prefix, activation, slot } of series) {
+      const of = column(data.pictures?.[prefix], unit);
+      if (of) pictures[prefix] = { ...of, reached: activation[slot.get(unit)] };
+    }
+    return { natural, pictures, ...column(data.of, unit) };
+  }
+
+  function column(columns, unit) {
+    const place = Konvolut.ranges(columns?.units || "").indexOf(unit);
+    return place < 0 ? null : Object.fromEntries(Object.entries(columns).map(([name, values]) => [name, values[place]]));
+  }
+
+  // (key, name, answer, whether it has no page), value and box of each photograph.
+  function shots({ photographs }, [numbers, values, text]) {
+    const fine = Charts.levels(text);
+    const box = (corner) => [0, 2, 4, 6].map((at) => (fine[corner + at] * 64 + fine[corner + at + 1]) / 4095);
+    return numbers.map((number, place) => [photographs[number], values[place], box(8 * place)]);
+  }
+
+  function examples(facts, data) {
+    const title = "Photographs that excite it most";
+    if (!facts.examples) return section(title, missing());
+    return section(title, make("div", { class: "shots" }, ...shots(data, facts.examples).map(shot)), classes(facts, data), between(facts, data));
   }
 
   // The receptive field cut out, beside the whole photograph with its box.
-  function shot(photographs, [number, value, ...box]) {
-    const [key, name, answer, bare] = photographs[number];
+  function shot([[key, name, answer, bare], value, box]) {
     const link = { href: page(key, bare), title: answer ? `${name} (${answer})` : name };
     const image = make("img", { alt: `${name}, ${short(value)}` });
     const whole = make("a", { class: "whole", ...link }, image);
@@ -34,7 +59,7 @@ const Evidence = (() => {
       if (cut) shown.prepend(make("a", { class: "cut", ...link, tabindex: -1, "aria-hidden": "true" }, cut));
     });
     image.src = file(key);
-    return make("figure", { class: "shot" }, shown, make("figcaption", {}, make("b", {}, short(value)), ` ${name}`));
+    return make("figure", { class: "shot" }, shown, caption(make("b", {}, short(value)), ` ${name}`));
   }
 
   function frame([left, top, right, bottom]) {
@@ -53,15 +78,14 @@ const Evidence = (() => {
     return cut;
   }
 
-  function between(facts, photographs) {
+  function between(facts, data) {
     if (!facts.between) return null;
-    const groups = facts.between.map(([value, group], place) => make("figure", {}, make("div", {}, ...group.map((entry) => small(photographs, entry))),
-      make("figcaption", {}, `${QUANTILES[place]}: ${short(value)}${group.length ? "" : ", as before"}`)));
+    const groups = facts.between.map(([value, ...group], place) => make("figure", {}, make("div", {}, ...shots(data, group).map(small)),
+      caption(`${QUANTILES[place]}: ${short(value)}${group[0].length ? "" : ", as before"}`)));
     return make("div", {}, make("h3", {}, "And less"), make("div", { class: "between" }, ...groups));
   }
 
-  function small(photographs, [number, value, ...box]) {
-    const [key, name, , bare] = photographs[number];
+  function small([[key, name, , bare], value, box]) {
     const tile = make("a", { class: "cut", href: page(key, bare), title: `${name}, ${short(value)}`, "aria-label": `${name}, ${short(value)}` });
     const probe = make("img", { alt: "" });
     probe.addEventListener("load", () => tile.append(crop(key, box, [probe.naturalWidth, probe.naturalHeight], bare, true)));
@@ -83,13 +107,11 @@ const Evidence = (() => {
   function alike(facts, { places, wanted }, over) {
     if (!facts.alike && !wanted) return null;
     if (!facts.alike) {
-      return make("section", {}, make("h3", {}, "Look-alikes and trust"),
-        make("p", { class: "missing" }, `not computed: fewer than ${wanted} photographs tell too little`));
+      return section("Look-alikes and trust", missing(`: fewer than ${wanted} photographs tell too little`));
     }
-    const rows = facts.alike.map(([name, chance, found]) => make("div", {}, make("p", { class: "note" },
-      found.length ? `${relation(name)}, correlation ${found[0][2]} to ${found.at(-1)[2]} (chance alone: ${chance})` : `${relation(name)}: none above chance (${chance})`),
+    const rows = facts.alike.map(([name, chance, found]) => make("div", {}, note(found.length ? `${relation(name)}, correlation ${found[0][2]} to ${found.at(-1)[2]} (chance alone: ${chance})` : `${relation(name)}: none above chance (${chance})`),
     make("div", { class: "alike" }, ...found.map(([place, unit, value]) => thumb(places[place], unit, `correlation ${value}`)))));
-    return make("section", {}, make("h3", {}, "Look-alikes"), ...rows, make("p", { class: "note" }, `by their maxima over ${over} photographs`));
+    return section("Look-alikes", ...rows, note(`by their maxima over ${over} photographs`));
   }
 
   function trust(facts, places) {
@@ -99,24 +121,23 @@ const Evidence = (() => {
     const path = facts.trust.path.filter(([, share]) => share != null).map(([name, share]) => `${name} ${share}`);
     const way = path.length ? `Its way through the layers below, 1 as its best photographs', 0 as any: ${path.join(", ")}.` : "";
     if (!twins.length && !way) return null;
-    return make("section", {}, make("h3", {}, "Does the picture tell the truth?"), twins.length && make("table", { class: "twins" }, make("tbody", {}, ...twins)),
-      way && make("p", { class: "note" }, way));
+    return section("Does the picture tell the truth?", twins.length && make("table", { class: "twins" }, make("tbody", {}, ...twins)),
+      way && note(way));
   }
 
-  function classes(facts) {
-    const list = (facts.classes || []).map(([name, share]) => `${name} ${Math.round(share * 100)} %`);
-    return list.length ? make("p", { class: "note" }, `Of its best photographs: ${list.join(", ")}.`) : null;
+  function classes(facts, data) {
+    const list = (facts.classes || []).map(([name, share]) => `${data.classes[name]} ${Math.round(share * 100)} %`);
+    return list.length ? note(`Of its best photographs: ${list.join(", ")}.`) : null;
   }
 
-  function numbers(facts) {
-    const [mean, deviation, most, active] = facts.natural;
-    const rows = [["maximum", short(most)]];
-    const [median, high, selectivity, dead] = facts.more || [];
-    if (facts.more) rows.push(["99 %", short(high)], ["median", short(median)]);
-    rows.push(["mean", short(mean)], ["deviation", short(deviation)], ["active on", `${Math.round(active * 100)} %`]);
-    if (facts.more) rows.push(["selectivity", dead ? "dead" : short(selectivity)]);
+  function numbers({ natural, more: [median, high, dead] = [] }, unit) {
+    const of = (name) => short(natural[name]?.[unit]);
+    const rows = [["maximum", of("max")]];
+    if (high !== undefined) rows.push(["99 %", short(high)], ["median", short(median)]);
+    rows.push(["mean", of("mean")], ["deviation", of("std")], ["active on", `${Math.round(natural.active[unit] * 100)} %`]);
+    if (high !== undefined) rows.push(["selectivity", dead ? "dead" : of("selectivity")]);
     return make("dl", { class: "numbers" }, ...rows.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
   }
 
-  return { page, file, examples, numbers, alike, trust };
+  return { section, note, missing, caption, page, file, facts, examples, numbers, alike, trust };
 })();

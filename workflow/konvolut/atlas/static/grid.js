@@ -43,13 +43,13 @@ const Grid = (() => {
       similar: (unit) => -layer.similar[unit],
       health: (unit) => beyond(series, unit),
     }[sort] || ((unit) => natural[unit]);
-    const known = (unit) => { const found = Number(value(unit) ?? -Infinity); return Number.isNaN(found) ? -Infinity : found; };
+    const known = (unit) => { const found = value(unit) ?? NaN; return Number.isNaN(found) ? -Infinity : found; };
     const words = filter.trim().toLowerCase();
-    const units = words ? series.list.filter((unit) => fits(unit, series, words)) : [...series.list];
+    const units = words ? series.list.filter((unit) => fits(unit, series, words)) : series.list;
     const verdict = (unit) => (sort === "health" ? VERDICTS.indexOf(series.health[series.slot.get(unit)] ?? "-") : 0);
-    const keyed = new Map(units.map((unit) => [unit, [verdict(unit), known(unit)]]));
-    const differing = (a, b) => [0, 1].find((place) => keyed.get(a)[place] !== keyed.get(b)[place]);
-    return units.sort((a, b) => { const place = differing(a, b); return place === undefined ? a - b : keyed.get(b)[place] - keyed.get(a)[place]; });
+    const keyed = units.map((unit) => [unit, verdict(unit), known(unit)]);
+    // Of two that are both unknown the difference is not a number: their own numbers decide.
+    return keyed.sort((a, b) => b[1] - a[1] || b[2] - a[2] || a[0] - b[0]).map(([unit]) => unit);
   }
 
   // Standard deviations above the photographs: a quotient by the best one turns over where its maximum is not above 0.

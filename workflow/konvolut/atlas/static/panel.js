@@ -3,6 +3,7 @@
 const Panel = (() => {
   const { make, cell, copyButton } = Konvolut;
   const { short } = Charts;
+  const { section, note, missing, caption } = Evidence;
   const panel = document.getElementById("panel");
   let layer; // columns.js, its series with folder and slots
   let act; // what the buttons do: step(way), close(), full(), go(changes), pin()
@@ -22,13 +23,13 @@ const Panel = (() => {
     try {
       data = await Konvolut.details(layer.folder, unit);
     } catch {
-      data = { units: {}, photographs: [], passports: {} };
+      data = { passports: {} };
     }
     if (asked !== state || panel.hidden) return;
-    const facts = data.units[unit] || { pictures: {} };
+    const facts = Evidence.facts(data, layer, unit);
     const own = series && facts.pictures[series.prefix];
-    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data.photographs), Evidence.alike(facts, data, layer.over),
-      dreams(unit, series, facts), note(unit), again(unit), passport(data.passports, facts)]);
+    fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data), Evidence.alike(facts, data, layer.over),
+      dreams(unit, series, facts), remark(unit), again(unit), passport(data.passports, facts)]);
   }
 
   function fill(unit, parts) {
@@ -45,7 +46,6 @@ const Panel = (() => {
       .find((series) => series && series.technique !== "examples" && series.slot.has(unit));
 
   const spokenName = (unit) => `${layer.again.id} ${layer.again.layer}:${unit}`;
-  const section = (title, ...parts) => make("section", {}, title && make("h3", {}, title), ...parts);
 
   function head(unit) {
     const button = (name, words, sign, action) =>
@@ -68,7 +68,7 @@ const Panel = (() => {
     button.textContent = now ? "★" : "☆";
   }
 
-  function note(unit) {
+  function remark(unit) {
     const area = make("textarea", { rows: 2, "aria-label": `Note on unit ${unit}`, placeholder: "kept in this browser; all of them are on the page Compare",
       oninput: () => Notes.change(cited(unit), { note: area.value, page: place(unit) }) }, Notes.all()[cited(unit)]?.note || "");
     return section("Note", area);
@@ -99,13 +99,15 @@ const Panel = (() => {
 
   function picture(unit, series, facts) {
     const shown = series && asked.b && BEFORE[series.technique] ? before(unit, series) : series
-      ? cell(series, "large", series.slot.get(unit), `${title(series)}, unit ${unit}`)
+      ? large(series, unit)
       : make("span", { class: "cell none" }, "picture: not computed");
-    const caption = make("figcaption", {}, series ? (asked.b && BEFORE[series.technique]) || title(series) : "");
-    if (!facts) return make("section", { class: "first" }, make("figure", {}, shown, caption));
-    const own = series && facts.pictures[series.prefix]?.activation[1];
-    return make("section", { class: "first" }, make("figure", {}, shown, caption, verdict(facts, series, unit)), statistics(facts, own));
+    const words = caption(series ? (asked.b && BEFORE[series.technique]) || title(series) : "");
+    if (!facts) return make("section", { class: "first" }, make("figure", {}, shown, words));
+    return make("section", { class: "first" }, make("figure", {}, shown, words, verdict(facts, series, unit)), statistics(facts, series && reached(series, facts), unit));
   }
+
+  const large = (series, unit, words = `${title(series)}, unit ${unit}`) => cell(series, "large", series.slot.get(unit), words);
+  const reached = ({ prefix }, { pictures }) => pictures[prefix]?.reached;
 
   const BEFORE = { dreams: "Before the dream", channels: "Before training" };
   const TITLES = { dreams: "Dream of ", accentuation: "Accents of ", maps: "Response to ", kernels: "" };
@@ -115,38 +117,37 @@ const Panel = (() => {
 
   function verdict(facts, series, unit) {
     if (!series || !facts.pictures[series.prefix] || (asked.b && BEFORE[series.technique])) return null;
-    const [, own, , heldOut] = facts.pictures[series.prefix].activation;
-    const best = facts.natural && facts.natural[2];
-    const kept = own > 0 && heldOut != null ? ` Under small shifts and turns it keeps ${Math.round((heldOut / own) * 100)} %.` : "";
-    if (series.technique === "negative") return make("figcaption", {}, `Silences it to ${short(own)}; the best photograph reaches ${short(best)}.`);
+    const { reached: own, held } = facts.pictures[series.prefix];
+    const best = facts.natural.max?.[unit];
+    const kept = own > 0 && held != null ? ` Under small shifts and turns it keeps ${Math.round((held / own) * 100)} %.` : "";
+    if (series.technique === "negative") return caption(`Silences it to ${short(own)}; the best photograph reaches ${short(best)}.`);
     const health = series.health[series.slot.get(unit)];
     const words = {
       d: "Dead: the ascent never raised this unit.",
       w: `Weak: reaches ${short(own)}, the best photograph ${short(best)}.`,
       g: best > 0 ? `Reaches ${short(own)}, ${(own / best).toFixed(1)} times the best photograph.` : `Reaches ${short(own)}.`,
     }[health] || `Reaches ${short(own)}.`;
-    return make("figcaption", {}, words + (health === "d" ? "" : kept));
+    return caption(words + (health === "d" ? "" : kept));
   }
 
-  function statistics(facts, own) {
-    if (!facts.natural) return make("p", { class: "note" }, "Photographs: not computed");
-    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), Evidence.numbers(facts),
-    make("p", { class: "note" }, `of its maxima over ${layer.over} photograph${layer.over === 1 ? "" : "s"}`));
+  function statistics(facts, own, unit) {
+    if (!facts.histogram) return note("Photographs: not computed");
+    return make("div", {}, Charts.histogram(facts.histogram, facts.edges, own), Evidence.numbers(facts, unit),
+    note(`of its maxima over ${layer.over} photograph${layer.over === 1 ? "" : "s"}`));
   }
 
   function ascent(unit, series, own) {
     if (!series || !own) return null;
     const slot = series.slot.get(unit);
     const steps = series.steps.map((step, number) => make("figure", {},
-      cell(series, "steps", slot * series.steps.length + number, `after ${step} steps`), make("figcaption", {}, `${step}`)));
-    const note = own.attempt ? `It took ${own.attempt} retr${own.attempt === 1 ? "y" : "ies"}.` : "";
+      cell(series, "steps", slot * series.steps.length + number, `after ${step} steps`), caption(`${step}`)));
     const clear = series.sheets.clear && make("figure", { class: "extra" }, cell(series, "clear", slot, "The picture where it mattered"),
-      make("figcaption", {}, "where it mattered to the ascent; the rest fades"));
+      caption("where it mattered to the ascent; the rest fades"));
     const moving = series.animated && make("figure", { class: "extra" },
-      make("img", { src: `${layer.folder}/ascent-${series.prefix}-${unit}.webp`, alt: "The ascent, animated", loading: "lazy" }), make("figcaption", {}, "the ascent"));
+      make("img", { src: `${layer.folder}/ascent-${series.prefix}-${unit}.webp`, alt: "The ascent, animated", loading: "lazy" }), caption("the ascent"));
     return section("Steps of the ascent", steps.length && series.sheets.steps && make("div", { class: "steps" }, ...steps),
       (clear || moving) && make("div", { class: "extras" }, clear, moving),
-      Charts.curve(own.curve, series.last_step), note && make("p", { class: "note" }, note));
+      Charts.curve(own.curve, series.last_step), own.retries > 0 && note(`It took ${own.retries} retr${own.retries === 1 ? "y" : "ies"}.`));
   }
 
   // The unit's other pictures from noise: one cell, the negative, several that differ, phases alone.
@@ -154,12 +155,12 @@ const Panel = (() => {
     const all = layer.series.filter((series) => series !== shown && FROM_NOISE.includes(series.technique) && series.slot.has(unit));
     if (!shown || !FROM_NOISE.includes(shown.technique) || !all.length) return null;
     const tiles = all.map((series) => make("figure", {}, make("button", { class: "plain", "aria-label": `Show ${title(series)}`, onclick: () => act.go({ t: series.prefix }) },
-      cell(series, "large", series.slot.get(unit), `${title(series)}, unit ${unit}`)), make("figcaption", {}, `${feature(series)}, reaches ${short(facts.pictures[series.prefix]?.activation[1])}`)));
+      large(series, unit)), caption(`${feature(series)}, reaches ${short(reached(series, facts))}`)));
     return section("Other pictures of it", make("div", { class: "others" }, ...tiles));
   }
 
-  function photographs(facts, known) {
-    const part = Evidence.examples(facts, known);
+  function photographs(facts, data) {
+    const part = Evidence.examples(facts, data);
     if (facts.examples) part.firstChild.after(pressed("x", "boxes only", "x"));
     part.classList.toggle("boxes", asked.x);
     return part;
@@ -167,13 +168,12 @@ const Panel = (() => {
 
   function dreams(unit, shown, facts) {
     const all = layer.series.filter((series) => series.technique === "dreams" && series.slot.has(unit));
-    if (!all.length) return section("Dreams", make("p", { class: "missing" }, "not computed"));
+    if (!all.length) return section("Dreams", missing());
     const pairs = all.map((series) => {
-      const dream = cell(series, "large", series.slot.get(unit), `Dream of ${series.title} by unit ${unit}`);
-      const { activation } = facts.pictures[series.prefix] || { activation: [] };
+      const dream = large(series, unit, `Dream of ${series.title} by unit ${unit}`);
       return make("figure", { class: "pair", "--r": Konvolut.place(series, "large", 0).r },
         make("a", { href: Evidence.page(series.start) }, make("img", { class: "photo", src: Evidence.file(series.start), alt: series.title, loading: "lazy" })),
-        dream, make("figcaption", {}, `${series.title}, reaches ${short(activation[1])}`));
+        dream, caption(`${series.title}, reaches ${short(reached(series, facts))}`));
     });
     return section("Dreams", ...pairs);
   }
