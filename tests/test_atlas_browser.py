@@ -273,7 +273,8 @@ def test_a_sorted_tile_shows_the_same_picture_as_its_plate(visit):
     page = visit(LAYER)
     page.select_option("#sort", "activation")
     tile = page.locator("#u70").evaluate(
-        "one => [one.style.backgroundImage, one.style.backgroundPosition, one.style.backgroundSize]"
+        "one => (({ backgroundImage, backgroundPosition, backgroundSize }) => "
+        "[backgroundImage, backgroundPosition, backgroundSize])(getComputedStyle(one))"
     )
     column, row = (float(share.rstrip("%")) for share in tile[1].split())
     assert "channels-1.webp" in tile[0]

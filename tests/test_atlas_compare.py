@@ -160,7 +160,7 @@ def test_c_in_the_panel_adds_the_unit_to_what_was_compared_last(visit):
 def test_stars_and_notes_are_kept_found_by_the_filter_and_exported(visit):
     page = visit(UNIT)
     page.keyboard.press("s")
-    assert page.get_attribute("[aria-label='Star']", "aria-pressed") == "true"
+    assert page.get_attribute("[aria-label='Star (s)']", "aria-pressed") == "true"
     page.fill("#panel textarea", "looks like <b>fur</b>")
     page.reload()
     page.wait_for_selector("#panel textarea")

@@ -94,10 +94,29 @@ def test_printing_takes_every_tile(sorted_page):
     assert len(tiles(sorted_page)) == COUNT
 
 
-def test_opening_a_page_moves_nothing_that_was_painted(visit):
-    page = visit(LAYER)
-    page.wait_for_selector("#neighbours :text('layer 1 of 1'), #neighbours")
+@pytest.mark.parametrize("unit", ["", "#u3", "#u1500"])
+def test_opening_a_page_moves_nothing_that_was_painted(visit, unit):
+    page = visit(LAYER + unit)
+    page.wait_for_selector("#panel .shots" if unit else "#neighbours :text('layer 1 of 1'), #neighbours")
     assert shift(page) <= 0.01
+
+
+def test_the_picture_of_a_unit_comes_before_its_details_and_the_grid_makes_room_then(visit):
+    page = visit(LAYER)
+    wide = page.locator("#grid").bounding_box()["width"]
+    page.wait_for_function("typeof Panel === 'object'")
+    first = page.evaluate(
+        """() => { document.getElementById("u9").click();
+          return new Promise((done) => Promise.resolve().then(() => {
+            const panel = document.getElementById("panel");
+            done([panel.hidden, Boolean(panel.querySelector(".first")), Boolean(panel.querySelector(".shots")),
+              document.getElementById("grid").clientWidth]); })); }"""
+    )
+    assert first == [False, True, False, pytest.approx(wide, abs=1)]
+    page.wait_for_selector("#panel .shots")
+    assert page.locator("#grid").bounding_box()["width"] < wide - 400
+    panel = page.locator("#panel").bounding_box()
+    assert panel["x"] >= page.locator("#grid").bounding_box()["width"]
 
 
 def test_the_css_names_no_font_and_no_other_host(atlas):

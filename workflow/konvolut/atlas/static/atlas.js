@@ -1,6 +1,6 @@
-"use strict";
 /* What every page shares: theme, help, single keys, data files and a way to make elements. */
 const Konvolut = (() => {
+  const html = document.documentElement;
   const received = {};
   const coming = {};
   const assets = document.currentScript.src.replace(/[^/]*$/, "");
@@ -22,28 +22,20 @@ const Konvolut = (() => {
     return element;
   }
 
+  const script = (src) => new Promise((done, failed) => {
+    const tag = make("script", { src, onload: done, onerror: () => failed(new Error(src)) });
+    tag.async = false; // in the order in which they were asked for
+    document.head.append(tag);
+  });
+
   // Data comes as classic scripts that call ATLAS: fetch is blocked under file://.
   function load(url) {
     const whole = new URL(url, location).href;
-    if (received[whole]) return Promise.resolve(received[whole]);
-    return coming[whole] ??= new Promise((done, failed) => {
-      const tag = make("script", { src: url });
-      tag.onload = () => (received[whole] ? done(received[whole]) : failed(new Error(url)));
-      tag.onerror = () => failed(new Error(url));
-      document.head.append(tag);
-    });
+    return coming[whole] ??= received[whole] ? Promise.resolve(received[whole]) : script(url).then(() => received[whole] || Promise.reject(new Error(url)));
   }
 
-  // Parts that not every reader needs come when they are wanted, in the order given.
-  function need(...names) {
-    return Promise.all(names.map((name) => coming[name] ??= new Promise((done, failed) => {
-      const tag = make("script", { src: assets + name });
-      tag.async = false;
-      tag.onload = done;
-      tag.onerror = () => failed(new Error(name));
-      document.head.append(tag);
-    })));
-  }
+  // Parts that not every reader needs come when they are wanted.
+  const need = (...names) => Promise.all(names.map((name) => coming[name] ??= script(assets + name)));
 
   const path = (...names) => names.map(encodeURIComponent).join("/");
 
@@ -106,13 +98,13 @@ const Konvolut = (() => {
   }
 
   function dark() {
-    const chosen = document.documentElement.dataset.theme;
+    const chosen = html.dataset.theme;
     return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   }
 
   function turnDark() {
-    document.documentElement.dataset.theme = dark() ? "light" : "dark";
-    kept.set("theme", document.documentElement.dataset.theme);
+    html.dataset.theme = dark() ? "light" : "dark";
+    kept.set("theme", html.dataset.theme);
   }
 
   const keys = [["/", "search", () => { location.href = `${new URL("..", assets)}index.html#q=`; }], ["d", "dark or light", turnDark], ["?", "this help", help]];
@@ -149,12 +141,13 @@ const Konvolut = (() => {
     document.addEventListener("keydown", onKey);
   }
 
-  document.documentElement.classList.add("js");
+  html.classList.add("js");
+  html.classList.toggle("waits", location.hash.startsWith("#u")); // for a unit: a layer's page keeps its panel's room
   const theme = kept.get("theme");
-  if (theme) document.documentElement.dataset.theme = theme;
+  if (theme) html.dataset.theme = theme;
   document.addEventListener("DOMContentLoaded", start);
   const root = new URL("..", assets).href;
-  return { root, received, kept, make, load, need, path, opened, details, copy, ranges, place, cell, copyButton, keys };
+  return { html, root, received, kept, make, load, need, path, opened, details, copy, ranges, place, cell, copyButton, keys };
 })();
 
 function ATLAS(data) { Konvolut.received[data.kind] = Konvolut.received[document.currentScript.src] = data; }

@@ -1,4 +1,3 @@
-"use strict";
 /* Small drawings of the unit panel, as SVG made of elements. */
 const Charts = (() => {
   const HEIGHT = 60;
@@ -33,13 +32,13 @@ const Charts = (() => {
       const wide = Math.max(2, scale(low + step) - 0.5);
       return draw("rect", { x: scale(first + number * step), y: HEIGHT - height, width: wide, height });
     });
-    const ends = [text(0, HEIGHT + 14, short(low)), text(width, HEIGHT + 14, short(high), "end")];
+    const parts = [draw("g", { class: "bars" }, ...bars), text(0, HEIGHT + 14, short(low)), text(width, HEIGHT + 14, short(high), "end")];
     const label = `Histogram of the unit's maxima from ${short(first)} to ${short(last)}`;
-    if (own == null) return frame(width, label, draw("g", { class: "bars" }, ...bars), ...ends);
+    if (own == null) return frame(width, label, ...parts);
     const x = scale(own);
     const mark = draw("line", { class: "own", x1: x, x2: x, y1: 0, y2: HEIGHT });
     const words = text(x, -4, "this picture", x > width / 2 ? "end" : "start", "own-text");
-    return frame(width, `${label}; the picture reaches ${short(own)}`, draw("g", { class: "bars" }, ...bars), mark, words, ...ends);
+    return frame(width, `${label}; the picture reaches ${short(own)}`, ...parts, mark, words);
   }
 
   // The objective from the first step to the last.

@@ -1,4 +1,3 @@
-"use strict";
 /* Units, layers, models and runs side by side; compare.html#lite0/blocks.1/5,vgg16/features.7/12&t=dreams-cat&p=1; a model is its name alone */
 (() => {
   const { make, cell, path } = Konvolut;

@@ -1,4 +1,3 @@
-"use strict";
 /* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. Comes with the first panel. */
 const Evidence = (() => {
   const { make } = Konvolut;
@@ -54,18 +53,13 @@ const Evidence = (() => {
     image.addEventListener("load", () => {
       const size = [image.naturalWidth, image.naturalHeight];
       whole.style.setProperty("--r", size[0] / size[1]);
-      whole.append(frame(box));
+      const [left, top, right, bottom] = box;
+      whole.append(make("span", { class: "box", style: `inset:${[top, 1 - right, 1 - bottom, left].map(percent).join(" ")}` }));
       const cut = crop(key, box, size, bare);
       if (cut) shown.prepend(make("a", { class: "cut", ...link, tabindex: -1, "aria-hidden": "true" }, cut));
     });
     image.src = file(key);
     return make("figure", { class: "shot" }, shown, caption(make("b", {}, short(value)), ` ${name}`));
-  }
-
-  function frame([left, top, right, bottom]) {
-    const box = make("span", { class: "box" });
-    box.style.inset = [top, 1 - right, 1 - bottom, left].map(percent).join(" ");
-    return box;
   }
 
   function crop(key, [left, top, right, bottom], [wide, tall], bare, always) {

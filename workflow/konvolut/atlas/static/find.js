@@ -1,4 +1,3 @@
-"use strict";
 /* The search of the front page: models, layers, photographs and units, as one types. */
 (() => {
   const { make, ranges, path } = Konvolut;

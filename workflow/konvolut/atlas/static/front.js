@@ -1,4 +1,3 @@
-"use strict";
 /* The front page: a unit by chance. */
 (() => {
   const button = document.getElementById("random");

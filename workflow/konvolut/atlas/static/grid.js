@@ -1,9 +1,9 @@
-"use strict";
 /* The grid of a layer: which units, in which order, drawn as plates of 64 or as single tiles. */
 /* Of many single tiles only those near the screen are made: the others are room above and below. */
 const Grid = (() => {
   const { make, place } = Konvolut;
   const grid = document.getElementById("grid");
+  const panel = document.getElementById("panel");
   const printed = [...grid.childNodes]; // the plates that are there without a script
   const FEW_UNITS = 32; // so few are shown larger, without plates
   const WHOLE_UP_TO = 512; // single tiles; 2,048 of them would take 150 ms and load every sheet of the layer
@@ -14,6 +14,8 @@ const Grid = (() => {
     max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
   };
   const VERDICTS = "dw-g"; // from the worst to the best; without photographs only the dead are told from the others
+  const { sheet } = document.head.appendChild(make("style"));
+  const rules = {}; // the class of each plate
   let layer;
   let stars = {}; // layer/channel of what the reader kept of this model, see notes.js
   let marked = null; // the unit whose tile is the chosen one
@@ -71,6 +73,7 @@ const Grid = (() => {
   }
 
   function draw(series, order, natural, size) {
+    const [room, top] = [grid.clientWidth, grid.getBoundingClientRect().top]; // before anything moves: no layout for it
     if (size) grid.style.setProperty("--z", `${size}px`);
     else grid.style.removeProperty("--z");
     const few = Boolean(series) && series.list.length <= FEW_UNITS;
@@ -78,7 +81,7 @@ const Grid = (() => {
     grid.classList.toggle("few", few);
     grid.style.padding = "";
     rolled = !natural && order.length > WHOLE_UP_TO ? { series, order } : null;
-    if (rolled) return measure();
+    if (rolled) return cut(room, top);
     const parts = content(series, order, natural);
     if (parts !== printed || grid.firstChild !== printed[0]) grid.replaceChildren(...parts);
     for (const link of tiles()) link.tabIndex = -1;
@@ -91,22 +94,23 @@ const Grid = (() => {
   }
 
   // How many tiles lie in a row, and how large they are; again when the panel opens or the window changes.
-  function measure() {
-    if (!rolled) return;
-    rolled.columns = getComputedStyle(grid).gridTemplateColumns.split(" ").length;
-    rolled.side = grid.clientWidth / rolled.columns;
+  function cut(room, top) {
+    rolled.columns = Math.max(1, Math.floor(room / usual()));
+    rolled.side = room / rolled.columns;
     rolled.first = rolled.last = -1;
-    roll();
+    roll(top, 0); // what lies ahead comes with the first turn of the wheel
   }
 
-  function roll() {
+  const usual = () => parseFloat(getComputedStyle(grid).getPropertyValue("--z"));
+
+  function roll(top, ahead = ROWS_AHEAD) {
     if (!rolled) return;
     const { order, columns, side } = rolled;
     const rows = Math.ceil(order.length / columns);
-    const above = -grid.getBoundingClientRect().top / side;
+    const above = -(top ?? grid.getBoundingClientRect().top) / side;
     const seen = [Math.max(0, Math.floor(above)), Math.min(rows, Math.ceil(above + innerHeight / side))];
     if (seen[0] >= rolled.first && seen[1] <= rolled.last && rolled.last > 0) return;
-    made(Math.max(0, Math.min(seen[0], rows) - ROWS_AHEAD), Math.min(rows, Math.max(0, seen[1]) + ROWS_AHEAD), rows);
+    made(Math.max(0, Math.min(seen[0], rows) - ahead), Math.min(rows, Math.max(0, seen[1]) + ahead), rows);
   }
 
   function made(first, last, rows) {
@@ -144,8 +148,18 @@ const Grid = (() => {
     const element = link(series, unit);
     const at = place(series, "plate", series.slot.get(unit));
     const share = (number, count) => `${count > 1 ? (number / (count - 1)) * 100 : 0}%`;
-    element.style.background = `url("${at.file}") ${share(at.x, at.n)} ${share(at.y, at.rows)} / ${at.n * 100}% auto`;
+    element.classList.add(ruled(at.file));
+    element.style.backgroundPosition = `${share(at.x, at.n)} ${share(at.y, at.rows)}`;
     return element;
+  }
+
+  // A class for each plate: a browser looks a picture up once for a rule, but again for every tile that names it.
+  function ruled(file) {
+    if (!(file in rules)) {
+      rules[file] = `p${sheet.cssRules.length}`;
+      sheet.insertRule(`.${rules[file]}{background-image:url("${file}")}`);
+    }
+    return rules[file];
   }
 
   function plates(series) {
@@ -189,8 +203,16 @@ const Grid = (() => {
   function resized() {
     if (grid.clientWidth === width) return;
     width = grid.clientWidth;
-    measure();
+    if (rolled) cut(width, grid.getBoundingClientRect().top);
     if (marked !== null) bring(marked);
+  }
+
+  // The panel leaves the grid its room, and opens at its head again.
+  function close() {
+    Konvolut.html.classList.remove("waits");
+    if (panel.hidden) return;
+    panel.scrollTop = 0;
+    panel.hidden = true;
   }
 
   // The tile next to `from` in a direction, also across the gutter between plates.
@@ -208,11 +230,10 @@ const Grid = (() => {
 
   function begin(columns) {
     layer = columns;
-    grid.classList.add("alive");
-    addEventListener("scroll", roll, { passive: true });
-    addEventListener("beforeprint", () => rolled && made(0, Math.ceil(rolled.order.length / rolled.columns), Math.ceil(rolled.order.length / rolled.columns)));
+    addEventListener("scroll", () => roll(), { passive: true });
+    addEventListener("beforeprint", () => rolled && made(0, rolled.order.length, rolled.order.length));
     new ResizeObserver(resized).observe(grid);
   }
 
-  return { SORTS, sortable, element: grid, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
+  return { SORTS, sortable, element: grid, usual, close, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
 })();

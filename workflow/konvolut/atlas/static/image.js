@@ -1,4 +1,3 @@
-"use strict";
 /* The page of a photograph: how much of the map covers it, and its neighbours by key. */
 (() => {
   const tools = document.getElementById("tools");

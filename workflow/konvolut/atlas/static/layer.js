@@ -1,4 +1,3 @@
-"use strict";
 /* A layer's page: its state lives in the address (#u447&t=dreams-cat&s=max&q=cat&z=96&f=1); tools and keys change it. */
 (() => {
   const { make, keys, ranges } = Konvolut;
@@ -42,7 +41,8 @@
   function go(changes) {
     const before = state;
     state = { ...state, ...changes };
-    if (address() !== location.hash) history[["unit", "t", "s", "f", "b", "x"].some((key) => before[key] !== state[key]) || !before.q !== !state.q ? "pushState" : "replaceState"](null, "", address());
+    const slides = "z" in changes || ("q" in changes && before.q && state.q);
+    if (address() !== location.hash) history[slides ? "replaceState" : "pushState"](null, "", address());
     update(before);
   }
 
@@ -51,7 +51,7 @@
     if (changed("t", "s", "q", "z")) draw();
     document.body.classList.toggle("full", state.f && state.unit !== null);
     Grid.mark(state.unit);
-    if (state.unit === null) $("panel").hidden = true;
+    if (state.unit === null) Grid.close();
     else if (changed("unit", "t", "b", "x")) panel().then(() => state.unit !== null && Panel.show(state.unit, state));
   }
 
@@ -70,7 +70,7 @@
     $("start").replaceChildren(...starts.map((other) => new Option(other.prefix === "channels" ? "whole channel" : other.title, other.prefix, false, other === series)));
     $("sort").value = state.s;
     if ($("filter").value !== state.q) $("filter").value = state.q;
-    $("size").value = state.z || parseInt(getComputedStyle(Grid.element).getPropertyValue("--z"), 10);
+    $("size").value = state.z || Grid.usual();
     $("count").textContent = state.q ? `${order.length} of ${series.list.length}` : "";
   }
 

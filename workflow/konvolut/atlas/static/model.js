@@ -1,4 +1,3 @@
-"use strict";
 /* The page of a model: which series the strips show; the address says it too (#t=examples). */
 (() => {
   const choice = document.getElementById("series");

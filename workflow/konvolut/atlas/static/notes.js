@@ -1,4 +1,3 @@
-"use strict";
 /* Stars and notes: kept in this browser under the unit's citation. */
 const Notes = (() => {
   const { kept } = Konvolut;

@@ -1,4 +1,3 @@
-"use strict";
 /* The panel of one unit: everything known about it, made from the layer's data files. */
 const Panel = (() => {
   const { make, cell, copyButton } = Konvolut;
@@ -14,18 +13,20 @@ const Panel = (() => {
     act = actions;
   }
 
+  // The picture first; until it is there the grid keeps its room under a panel that opens, and details wait.
   async function show(unit, state) {
     asked = state;
     const series = preferred(unit, state.t);
+    const coming = Konvolut.details(layer.folder, unit).catch(() => ({ passports: {} }));
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
+    panel.classList.toggle("opens", panel.hidden && !Konvolut.html.classList.contains("waits"));
     panel.hidden = false;
-    let data;
-    try {
-      data = await Konvolut.details(layer.folder, unit);
-    } catch {
-      data = { passports: {} };
-    }
+    Konvolut.html.classList.remove("waits");
+    await panel.querySelector(".first img")?.decode().catch(() => {});
+    const data = await coming;
     if (asked !== state || panel.hidden) return;
+    await new Promise((done) => setTimeout(done));
+    panel.classList.remove("opens");
     const facts = Evidence.facts(data, layer, unit);
     const own = series && facts.pictures[series.prefix];
     fill(unit, [head(unit), spoken(unit), picture(unit, series, facts), ascent(unit, series, own), others(unit, series, facts), Evidence.trust(facts, data.places), photographs(facts, data), Evidence.alike(facts, data, layer.over),
@@ -33,11 +34,10 @@ const Panel = (() => {
   }
 
   function fill(unit, parts) {
-    const scrolled = panel.dataset.unit === String(unit) ? panel.scrollTop : 0;
     const focused = panel.contains(document.activeElement) && document.activeElement.dataset.act;
     panel.replaceChildren(...parts.filter(Boolean));
+    if (panel.dataset.unit !== String(unit) && !panel.hidden) panel.scrollTop = 0;
     panel.dataset.unit = unit;
-    panel.scrollTop = scrolled;
     if (focused) panel.querySelector(`[data-act=${focused}]`)?.focus();
   }
 
@@ -51,7 +51,8 @@ const Panel = (() => {
     const button = (name, words, sign, action) =>
       make("button", { "aria-label": words, title: words, "data-act": name, onclick: action }, sign);
     const starred = Notes.all()[cited(unit)]?.star;
-    const sign = make("button", { "aria-label": "Star", "aria-pressed": String(Boolean(starred)), title: "Star (s)", "data-act": "star", onclick: star }, starred ? "★" : "☆");
+    const sign = button("star", "Star (s)", starred ? "★" : "☆", star);
+    sign.ariaPressed = Boolean(starred);
     return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`, layer.names[unit] && make("small", {}, layer.names[unit])), sign,
       button("before", "Previous unit (k)", "‹", () => act.step(-1)), button("after", "Next unit (j)", "›", () => act.step(1)),
       button("full", "Full width (f)", "⤢", act.full), button("close", "Close (Esc)", "×", act.close));
@@ -64,7 +65,7 @@ const Panel = (() => {
     const { star: was } = Notes.all()[cited(asked.unit)] || {};
     const { star: now } = Notes.change(cited(asked.unit), { star: !was, page: place(asked.unit) });
     const button = panel.querySelector("[data-act=star]");
-    button.setAttribute("aria-pressed", String(now));
+    button.ariaPressed = now;
     button.textContent = now ? "★" : "☆";
   }
 
@@ -76,8 +77,6 @@ const Panel = (() => {
 
   const spoken = (unit) => make("div", { class: "spoken" }, make("p", {}, spokenName(unit)), make("p", { class: "deeds" }, copyButton(() => location.href, "copy link"),
     copyButton(() => cited(unit), "copy citation"), make("button", { title: "key c", onclick: act.pin }, "compare")));
-
-  const pressed = (name, words, key) => make("button", { "aria-pressed": String(Boolean(asked[name])), title: `key ${key}`, onclick: () => act.go({ [name]: !asked[name] }) }, words);
 
   // Before the ascent: the photograph of a dream; of a feature the same unit of the network as it was initialised.
   function before(unit, series) {
@@ -102,8 +101,7 @@ const Panel = (() => {
       ? large(series, unit)
       : make("span", { class: "cell none" }, "picture: not computed");
     const words = caption(series ? (asked.b && BEFORE[series.technique]) || title(series) : "");
-    if (!facts) return make("section", { class: "first" }, make("figure", {}, shown, words));
-    return make("section", { class: "first" }, make("figure", {}, shown, words, verdict(facts, series, unit)), statistics(facts, series && reached(series, facts), unit));
+    return make("section", { class: "first" }, make("figure", {}, shown, words, facts && verdict(facts, series, unit)), facts && statistics(facts, series && reached(series, facts), unit));
   }
 
   const large = (series, unit, words = `${title(series)}, unit ${unit}`) => cell(series, "large", series.slot.get(unit), words);
@@ -161,7 +159,7 @@ const Panel = (() => {
 
   function photographs(facts, data) {
     const part = Evidence.examples(facts, data);
-    if (facts.examples) part.firstChild.after(pressed("x", "boxes only", "x"));
+    if (facts.examples) part.firstChild.after(make("button", { "aria-pressed": String(asked.x), title: "key x", onclick: () => act.go({ x: !asked.x }) }, "boxes only"));
     part.classList.toggle("boxes", asked.x);
     return part;
   }
