@@ -17,7 +17,7 @@ import yaml
 from konvolut.asked import plan, sheets
 from konvolut.pictures import images
 from konvolut.results import checks
-from tiny_sweep import CONFIG, LAYERS, ROOT, change, contents, jobs_of, snakemake, write_sweep
+from tiny_sweep import CONFIG, LAYERS, LITTLE, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
 
 class Links(HTMLParser):
@@ -308,13 +308,11 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
 def test_a_full_disk_is_named_and_nothing_finished_is_lost(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", disk], capture_output=True, check=False
-    )
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=60k", "none", disk], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here (needs root)")
     try:
-        write_sweep(tmp_path / "sweep", CONFIG)
+        write_sweep(tmp_path / "sweep", LITTLE | {"layers": LAYERS[:1]})
         (tmp_path / "sweep/results").mkdir()
         (disk / "results").mkdir()
         (tmp_path / "sweep/results/tiny").symlink_to(disk / "results")

@@ -12,10 +12,12 @@ from urllib.request import getproxies
 import torch
 
 from konvolut.errors import UserError, first_line, nearest
+from konvolut.network.eager import without_compiler
 from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
 
 # timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
 # import, because it describes two operators of its missing C++ library. We call neither: declaring them is enough.
+without_compiler()
 _DECLARED_OPERATORS: list[torch.library.Library] = []
 try:
     import torchvision  # noqa: F401
