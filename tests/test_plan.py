@@ -58,6 +58,59 @@ def test_a_layer_without_units_is_refused_with_its_reason(census):
         plan.resolve_layers(("blocks",), census, "channels", "m")
 
 
+@pytest.fixture
+def dense():
+    """Layers with the same tensor: a convolution of two names, a norm and two identities, a block and its last one."""
+    rows = [
+        ("stem", "Conv2d", "", ""),
+        ("stem.again", "Conv2d", "stem", ""),
+        ("dense.conv1", "Conv2dSame", "", ""),
+        ("dense.norm", "BatchNorm2d", "", ""),
+        ("dense.drop", "Identity", "dense.norm", ""),
+        ("dense.path", "Identity", "dense.norm", ""),
+        ("dense.conv2", "StdConv2d", "dense", ""),
+        ("dense", "DenseLayer", "", ""),
+        ("attention", "Attention", "", "returns a tuple"),
+        ("classifier", "Linear", "", ""),
+    ]
+    return pd.DataFrame(rows, columns=["layer", "kind", "same_as", "refused"]).assign(auto=False)
+
+
+@pytest.mark.parametrize(
+    ("globs", "expected"),
+    [
+        (("kind:Conv2d",), ["stem"]),
+        (("kind:Conv2d*",), ["stem", "dense.conv1"]),
+        (("kind:*Conv2d*",), ["stem", "dense.conv1", "dense.conv2"]),
+        (("kind:Linear", "kind:Conv2d"), ["stem", "classifier"]),
+        (("kind:Identity",), ["dense.drop"]),
+        (("kind:Linear", "dense.n*"), ["dense.norm", "classifier"]),
+    ],
+)
+def test_kinds_name_the_layers_of_a_class_once_each(dense, globs, expected):
+    assert plan.resolve_layers(globs, dense, "channels", "m") == expected
+
+
+def test_every_kind_means_what_all_means(dense):
+    both = [plan.resolve_layers(globs, dense, "channels", "m") for globs in (("kind:*",), ("all",))]
+    assert both[0] == both[1] == ["stem", "dense.conv1", "dense.norm", "dense", "classifier"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "sentence"),
+    [
+        ("kind:conv2d", r"channels: layers: 'kind:conv2d' matches no layer of model 'm' .*nearest: 'kind:Conv2d'"),
+        ("kind:", r"channels: layers: 'kind:' matches no layer of model 'm' \(its 10 layers and their kinds are in"),
+        ("kind:Attention", "channels: layer 'attention' of model 'm' has no units: returns a tuple"),
+    ],
+)
+def test_a_kind_that_gives_no_units_is_refused(dense, glob, sentence):
+    with pytest.raises(UserError, match=sentence):
+        plan.resolve_layers((glob,), dense, "channels", "m")
+    with pytest.raises(UserError, match="matches no layer"):
+        plan.resolve_layers(("kind:Conv2d",), dense[:0], "channels", "m")
+
+
 @pytest.mark.parametrize(
     ("selector", "expected"),
     [
@@ -110,6 +163,17 @@ def test_shards_cover_every_unit_once(wanted, planned, technique):
         channels = [number for text in layer["channels"] for number in plan.parse_channels(text)]
         assert len(channels) == len(set(channels))
         assert list(layer["first"]) == [plan.parse_channels(text)[0] for text in layer["channels"]]
+
+
+def test_a_sweep_of_a_kind_has_jobs_and_pages_for_its_layers_alone(wanted, census, tmp_path):
+    census.assign(kind=["Conv2d", "Conv2dSame", "Conv2d", "Linear", "Sequential", "Identity"]).to_csv(
+        tmp_path / "layers.csv", index=False
+    )
+    convolutions = dataclasses.replace(wanted, layers=("kind:Conv2d*",))
+    rows = plan.make_plan(convolutions, {model.key: tmp_path / "layers.csv" for model in wanted.models})
+    for technique in ("channels", "dreams", "atlas"):
+        layers = rows[rows["technique"] == technique]["layer"]
+        assert list(dict.fromkeys(layers)) == ["stem", "blocks.0.conv", "blocks.1.conv"]
 
 
 @pytest.mark.parametrize("technique", ["activations", "saliency"])

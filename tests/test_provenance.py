@@ -24,17 +24,19 @@ def test_a_unit_seed_is_known_for_ever():
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
+    def forget():
+        provenance._parsed.cache_clear()
+        provenance._data_beside.cache_clear()
+
     def write(**sources):
         for name, text in sources.items():
             (tmp_path / f"{name}.py").write_text(text)
-        provenance.imports_of.cache_clear()
-        provenance._tree.cache_clear()
+        forget()
         return provenance.code_digest("top")
 
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
     yield write
-    provenance.imports_of.cache_clear()
-    provenance._tree.cache_clear()
+    forget()
 
 
 TOP = '"""Doc."""\nfrom konvolut import below\n\ndef double(x):\n    """Twice."""\n    return 2 * x\n'

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 VERSION = "0.1.0"
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Libraries whose version can change a picture's bytes.
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
 # Modules whose only effect on a result goes through its parameters: a changed error message there changes no picture.
@@ -39,9 +40,8 @@ def code_digest(*modules: str) -> str:
     """
     digest = hashlib.sha256()
     for name in sorted(closure(*modules) - TELLERS):
-        digest.update(name.encode() + b"\0" + _tree(name).encode())
-        for path in _data_beside(name):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        digest.update(name.encode() + b"\0" + _parsed(name)[1].encode())
+        digest.update(_data_beside(_path(name).parent))
     return digest.hexdigest()[:12]
 
 
@@ -67,11 +67,25 @@ def closure(*modules: str) -> set[str]:
     return found
 
 
-@functools.cache
 def imports_of(module: str) -> tuple[str, ...]:
     """Names of this package's modules that a module imports, such as ("errors", "atlas.model")."""
+    return _parsed(module)[0]
+
+
+@functools.cache
+def _parsed(module: str) -> tuple[tuple[str, ...], str]:
+    """What a module imports of this package, and its syntax tree without docstrings as text."""
+    tree = ast.parse(_source(module))  # what takes longest, and every job does it for all modules
+    nodes = list(ast.walk(tree))
+    for node in nodes:
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body = node.body[1:]
+    return _imported(nodes), ast.dump(tree)
+
+
+def _imported(nodes: Iterable[ast.AST]) -> tuple[str, ...]:
     names = []
-    for node in ast.walk(ast.parse(_source(module))):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
             if node.module == "konvolut":
                 names += [alias.name for alias in node.names]
@@ -84,21 +98,11 @@ def imports_of(module: str) -> tuple[str, ...]:
 
 
 @functools.cache
-def _tree(module: str) -> str:
-    tree = ast.parse(_source(module))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
-            ast.get_docstring(node, clean=False) is not None
-        ):
-            node.body = node.body[1:]
-    return ast.dump(tree)
-
-
-def _data_beside(module: str) -> list[Path]:
-    """Templates and static files of the package that a module lies in; none for the modules at the top."""
-    folder = _path(module).parent
+def _data_beside(folder: Path) -> bytes:
+    """Names and contents of templates and static files of the package that modules lie in; none of those at the top."""
     files = [] if folder == PACKAGE else folder.glob("*/*")
-    return sorted(path for path in files if path.suffix not in (".py", ".pyc"))
+    paths = sorted(path for path in files if path.suffix not in (".py", ".pyc"))
+    return b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in paths)
 
 
 def _path(module: str) -> Path:

@@ -219,7 +219,7 @@ def _read_span(item: Any) -> range | None:
 
 TEXT = Kind("text", {"type": "string", "minLength": 1}, _read_text)
 SWITCH = Kind("true or false", {"type": "boolean"}, _read_switch)
-LAYERS = texts("auto, all, or a list of layer names and globs such as blocks.*.conv_pwl")
+LAYERS = texts("auto, all, or a list of layer names, globs such as blocks.*.conv_pwl and kinds such as kind:Conv2d")
 CLASS = {"type": ["integer", "string"], "minLength": 1, "minimum": 0}
 
 

@@ -24,6 +24,8 @@ from konvolut.provenance import unit_seed
 
 COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop", "mcells", "mb"]
 COLUMNS += ["runtime", "mem_mb", "gpu"]
+# Before a glob over the kinds of the census, the classes of modules. No module's own name: attributes have no colons.
+KIND = "kind:"
 NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
 # Keys that say how many units are in one job, where that is not left to the cost.
 FIXED = ("units_per_shard", "images_per_shard", "classes_per_shard")
@@ -94,7 +96,7 @@ def layers_of(settings: Settings, section: str) -> tuple[str, ...]:
 
 
 def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, model: str) -> list[str]:
-    """Names of the layers that the globs mean, in the order of the network; "auto" and "all" have their own meaning."""
+    """Names of the layers that the globs mean, in the order of the network; "auto", "all" and "kind:" are no names."""
     possible = census[census["refused"] == ""]
     wanted = set()
     for glob in globs:
@@ -102,21 +104,38 @@ def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, m
             found = possible[possible["auto"].astype(str).str.lower() == "true"]["layer"]
         elif glob == "all":
             found = possible[possible["same_as"] == ""]["layer"]
+        elif glob.startswith(KIND):
+            found = _of_kind(possible, glob.removeprefix(KIND))["layer"]
         else:
-            found = [name for name in possible["layer"] if fnmatchcase(name, glob)]
+            found = possible[_matches(possible["layer"], glob)]["layer"]
         if not len(found):
             _refuse_glob(glob, census, section, model)
         wanted.update(found)
     return [name for name in possible["layer"] if name in wanted]
 
 
+def _of_kind(possible: pd.DataFrame, glob: str) -> pd.DataFrame:
+    """Rows of the kinds that a glob names; of those with the same tensor one, where it can be the one that stands for
+    all. A convolution stays where its block stands for it, as blocks are of another kind."""
+    rows = possible[_matches(possible["kind"], glob)]
+    tensor = rows["same_as"].where(rows["same_as"] != "", rows["layer"])
+    return rows.assign(tensor=tensor).sort_values("same_as", kind="stable").drop_duplicates("tensor")
+
+
+def _matches(names: pd.Series, glob: str) -> pd.Series:
+    """For each name whether a glob names it."""
+    return names.map(lambda name: fnmatchcase(name, glob)).astype(bool)
+
+
 def _refuse_glob(glob: str, census: pd.DataFrame, section: str, model: str) -> None:
-    refused = [row for row in census.itertuples() if row.refused and fnmatchcase(row.layer, glob)]
-    if refused:
-        raise UserError(f"{section}: layer {refused[0].layer!r} of model {model!r} has no units: {refused[0].refused}")
+    names = KIND + census["kind"] if glob.startswith(KIND) else census["layer"]
+    refused = census[(census["refused"] != "") & _matches(names, glob)]
+    if len(refused):
+        layer, reason = refused.iloc[0][["layer", "refused"]]
+        raise UserError(f"{section}: layer {layer!r} of model {model!r} has no units: {reason}")
     raise UserError(
         f"{section}: layers: {glob!r} matches no layer of model {model!r}"
-        f" (its {len(census)} layers are in layers.csv){nearest(glob, census['layer'])}"
+        f" (its {len(census)} layers and their kinds are in layers.csv){nearest(glob, dict.fromkeys(names))}"
     )
 
 

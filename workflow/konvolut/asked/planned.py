@@ -1,6 +1,7 @@
 """What the finished plan says to those who ask thousands of times: its rows and photographs, read once."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -75,9 +76,9 @@ def _records(path: Path) -> list[dict]:
 
 def _cached(read: Callable[[Path], object], path: str | Path):
     """What `read` makes of a table that thousands of jobs ask for, read again only when its file has changed."""
-    return _read_once(read, Path(path), Path(path).stat().st_mtime_ns)
+    return _read_once(read, str(path), os.stat(path).st_mtime_ns)  # a Path would take longer than the look
 
 
 @functools.lru_cache(maxsize=8)
-def _read_once(read: Callable[[Path], object], path: Path, _mtime_ns: int):
-    return read(path)
+def _read_once(read: Callable[[Path], object], path: str, _mtime_ns: int):
+    return read(Path(path))
