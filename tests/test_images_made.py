@@ -89,6 +89,20 @@ def test_shrink_keeps_a_flat_colour():
     assert np.array_equal(images.shrink(flat, 31), np.broadcast_to([10, 120, 250], (31, 21, 3)))
 
 
+@pytest.mark.parametrize("size_hw", [(96, 96), (31, 200), (300, 640)])
+def test_scaled_is_the_whole_picture_as_timm_squashes_it(rng, size_hw):
+    picture = rng.integers(0, 256, (160, 224, 3), dtype=np.uint8)
+    assert np.array_equal(images.scaled(picture, *size_hw), images.fit(picture, size_hw, 1.0, crop_mode="squash")[0])
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_stripes_too_fine_for_a_tile_become_grey_and_no_coarser_stripes(axis):
+    stripes = np.where(np.indices((224, 224))[axis] % 2, 255, 0).astype(np.uint8)
+    tile = images.scaled(np.repeat(stripes[..., None], 3, axis=2), 96, 96)
+    inside = tile[4:-4, 4:-4].astype(float)
+    assert np.abs(inside - 127.5).max() < 10
+
+
 def test_png_comes_back_as_it_was(rng):
     picture = rng.integers(0, 256, (9, 11, 3), dtype=np.uint8)
     assert np.array_equal(images.decode(images.encode_png(picture)), picture)

@@ -120,7 +120,7 @@ def resized(picture: np.ndarray, height: int, width: int) -> np.ndarray:
     """The picture scaled to height x width px, whatever its aspect."""
     if picture.shape[:2] == (height, width):
         return picture
-    return images.fit(picture, (height, width), crop_pct=1.0, interpolation="bicubic", crop_mode="squash")[0]
+    return images.scaled(picture, height, width)
 
 
 def cut_to_aspect(picture: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -34,6 +34,9 @@ INTERPOLATIONS = {
     "lanczos": Image.Resampling.LANCZOS,
 }
 CROP_MODES = ("center", "squash", "border")
+# Effort, 0..6. At quality 75 a plate of photographs takes 28 ms and 111 KB (SSIM .939) with 0, 43 ms and 97 KB (.941)
+# with 2, 88 ms and 93 KB (.944) with 4, 235 ms and 89 KB (.940) with 6; pictures of channels are alike in this.
+WEBP_METHOD = 2
 Box = tuple[float, float, float, float]
 
 
@@ -128,9 +131,14 @@ def shrink(photo: np.ndarray, longest_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
 
 
+def scaled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The (H, W, 3) picture on height x width px, whatever its aspect; read-only."""
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+
+
 def encode_webp(picture: np.ndarray, quality: int) -> bytes:
     """A picture (H, W, 3) or (H, W) of uint8 as lossy WebP, `quality` 0..100."""
-    return _encoded(picture, "WEBP", quality=quality, method=4)
+    return _encoded(picture, "WEBP", quality=quality, method=WEBP_METHOD)
 
 
 def encode_png(picture: np.ndarray) -> bytes:
@@ -143,7 +151,7 @@ def encode_animation(frames: Sequence[np.ndarray], quality: int, frame_ms: int, 
     first, *others = [Image.fromarray(np.ascontiguousarray(frame)) for frame in frames]
     durations = [frame_ms] * len(others) + [last_ms]
     buffer = io.BytesIO()
-    options = {"quality": quality, "method": 4, "loop": 0, "duration": durations}
+    options = {"quality": quality, "method": WEBP_METHOD, "loop": 0, "duration": durations}
     first.save(buffer, "WEBP", save_all=True, append_images=others, **options)
     return buffer.getvalue()
 
