@@ -55,7 +55,7 @@ class Speed:
 
 
 # ASSUME: one thread of the machine that this was written on (AMD EPYC, Zen 5), for plans without a calibration.
-UNMEASURED = Speed("cpu", per_gflop=0.004, per_mcell=0.002, start=6.0, per_mb=0.03)
+UNMEASURED = Speed("cpu", per_gflop=0.004, per_mcell=0.002, start=6.0, per_mb=0.003)
 
 
 @dataclasses.dataclass(frozen=True)

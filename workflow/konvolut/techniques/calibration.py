@@ -71,7 +71,7 @@ def sample(network: models.Network, layer: str) -> Sample:
 
 
 def seconds_per_mb() -> float:
-    """Wall seconds in which a megabyte of pictures is compressed and written; noise, which compresses no better."""
+    """Wall seconds in which a megabyte of pictures is written."""
     shown = np.random.default_rng(0).integers(0, 256, (WRITTEN, 2, SIDE_PX, SIDE_PX, 3), dtype=np.uint8)
     numbers = np.zeros((WRITTEN, 4), np.float32)
     channels = np.arange(WRITTEN, dtype=np.int32)
