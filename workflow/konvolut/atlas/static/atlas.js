@@ -34,9 +34,6 @@ const Konvolut = (() => {
     return coming[whole] ??= received[whole] ? Promise.resolve(received[whole]) : script(url).then(() => received[whole] || Promise.reject(new Error(url)));
   }
 
-  // Parts that not every reader needs come when they are wanted.
-  const need = (...names) => Promise.all(names.map((name) => coming[name] ??= script(assets + name)));
-
   const path = (...names) => names.map(encodeURIComponent).join("/");
 
   // The columns of a layer, its series with their folder and the slot of each unit.
@@ -147,7 +144,7 @@ const Konvolut = (() => {
   if (theme) html.dataset.theme = theme;
   document.addEventListener("DOMContentLoaded", start);
   const root = new URL("..", assets).href;
-  return { html, root, received, kept, make, load, need, path, opened, details, copy, ranges, place, cell, copyButton, keys };
+  return { html, root, received, kept, make, load, path, opened, details, copy, ranges, place, cell, copyButton, keys };
 })();
 
 function ATLAS(data) { Konvolut.received[data.kind] = Konvolut.received[document.currentScript.src] = data; }

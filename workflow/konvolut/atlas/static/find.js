@@ -4,7 +4,7 @@
   const field = document.getElementById("search");
   const found = document.getElementById("found");
   const contents = document.getElementById("contents");
-  const MOST = 24; // hits of a kind that are listed; all are counted
+  const MOST = 12; // hits of a kind that are listed, each with a sheet to be decoded; all are counted
   let known = null;
 
   const wanted = () => Konvolut.load("search.js", "search").then((data) => { known = data; });
@@ -13,36 +13,41 @@
   function search(query) {
     const text = query.trim().toLowerCase();
     const [, before = "", number] = text.match(/^(?:(.+)[\s:])?(\d+)$/) || [];
-    const fits = (name, words = text) => words.split(/\s+/).every((word) => name.toLowerCase().includes(word));
+    const among = (words) => { const all = words.split(/\s+/); return (name) => { const own = name.toLowerCase(); return all.every((word) => own.includes(word)); }; };
+    const fits = among(text);
     const layers = known.models.flatMap((model) => model.layers.map((layer) => ({ model, layer, name: `${model.id} ${layer.name}` })));
-    const units = number === undefined ? byWord(layers, fits) : layers.filter(({ name }) => !before || fits(name, before))
-      .flatMap((place) => hit(place, Number(number)));
     return {
       Models: known.models.filter((model) => fits(`${model.id} ${model.timm}`)).map((model) => link(`${path(model.folder)}/index.html`, model.id)),
       Layers: layers.filter(({ name }) => fits(name)).map(({ model, layer, name }) => link(`${path(model.folder, layer.folder)}.html`, name)),
       Classes: known.classes.filter(([name]) => fits(name)).map(([name, page, picture]) => link(`classes/${page}`, name, `classes/${picture}`)),
       Photographs: known.photographs.filter(([, name]) => fits(name)).map(([key, name, bare]) => link(`images/${bare ? `photo/${path(key)}.webp` : `${path(key)}.html`}`, name, `images/photo/${path(key)}.webp`)),
-      Units: units,
+      Units: number === undefined ? byWord(layers, fits)
+        : layers.filter(({ name, layer }) => among(before)(name) && has(layer, Number(number))).map((place) => [place, Number(number)]),
     };
   }
 
-  // Units by the name of their class, or by the photograph that excites them most.
+  // Units by the name of their class, or by the photograph that excites them most: thousands, of which few are shown.
   function byWord(layers, fits) {
-    const photographs = new Set(known.photographs.flatMap(([, name], number) => (fits(name) ? [number] : [])));
-    return layers.flatMap((place) => {
+    const photographs = known.photographs.map(([, name]) => fits(name));
+    const found = [];
+    for (const place of layers) {
       const { names, top } = place.layer;
-      const chosen = names.length ? names.flatMap((name, unit) => (fits(name) ? [unit] : []))
-        : photographs.size ? top.flatMap((photo, unit) => (photographs.has(photo) ? [unit] : [])) : [];
-      return chosen.flatMap((unit) => hit(place, unit));
-    });
+      for (let unit = 0; unit < place.layer.count; unit += 1) {
+        if ((names.length ? fits(names[unit]) : photographs[top[unit]]) && has(place.layer, unit)) found.push([place, unit]);
+      }
+    }
+    return found;
   }
 
-  function hit({ model, layer, name }, unit) {
-    if (!layer.series) return [];
-    layer.slots ??= new Map(ranges(layer.series.units).map((channel, slot) => [channel, slot]));
-    if (!layer.slots.has(unit)) return [];
+  // Whether there is a picture of the unit.
+  function has(layer, unit) {
+    layer.spans ??= (layer.series?.units || "").split(",").filter(Boolean).map((part) => part.split("-").map(Number));
+    return layer.spans.some(([low, high = low]) => low <= unit && unit <= high);
+  }
+
+  function hit([{ model, layer, name }, unit]) {
     const photo = known.photographs[layer.top[unit]];
-    return [{ address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || photo?.[1] || "", layer, model, unit }];
+    return { address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || photo?.[1] || "", layer, model, unit };
   }
 
   const link = (address, name, picture) => ({ address, name, picture });
@@ -54,14 +59,19 @@
     if (!query) return found.replaceChildren();
     const groups = Object.entries(search(query)).filter(([, hits]) => hits.length);
     const sections = groups.map(([kind, hits]) => make("section", {}, make("h2", {}, kind, make("small", {}, hits.length > MOST ? `${MOST} of ${hits.length.toLocaleString("en")}` : `${hits.length}`)),
-      make("ul", { class: `hits ${["Models", "Layers"].includes(kind) ? "" : "pictured"} ${["Layers", "Units"].includes(kind) ? "path" : ""}` }, ...hits.slice(0, MOST).map((one) => make("li", {}, entry(one))))));
+      make("ul", { class: `hits ${["Models", "Layers"].includes(kind) ? "" : "pictured"} ${["Layers", "Units"].includes(kind) ? "path" : ""}` }, ...hits.slice(0, MOST).map((one) => make("li", {}, entry(kind === "Units" ? hit(one) : one))))));
     found.replaceChildren(...(sections.length ? sections : [make("p", { class: "missing" }, "Nothing is called that.")]));
   }
 
   function entry({ address, name, picture, note, layer, model, unit }) {
     const image = picture ? make("span", { class: "cell", "--n": 1, "--x": 0, "--y": 0 }, make("img", { src: picture, alt: "", loading: "lazy" }))
-      : layer ? Konvolut.cell({ ...layer.series, folder: path(model.folder, layer.folder), list: [...layer.slots.keys()] }, "plate", layer.slots.get(unit), "") : null;
+      : layer ? tile(model, layer, unit) : null;
     return make("a", { href: address }, image, make("span", { class: "name" }, name), note && make("span", { class: "facts" }, note));
+  }
+
+  function tile(model, layer, unit) {
+    const list = layer.list ??= ranges(layer.series.units);
+    return Konvolut.cell({ ...layer.series, folder: path(model.folder, layer.folder), list }, "plate", list.indexOf(unit), "");
   }
 
   async function type() {

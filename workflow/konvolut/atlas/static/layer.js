@@ -52,7 +52,7 @@
     document.body.classList.toggle("full", state.f && state.unit !== null);
     Grid.mark(state.unit);
     if (state.unit === null) Grid.close();
-    else if (changed("unit", "t", "b", "x")) panel().then(() => state.unit !== null && Panel.show(state.unit, state));
+    else if (changed("unit", "t", "b", "x")) Panel.show(state.unit, state);
   }
 
   function draw() {
@@ -72,14 +72,6 @@
     if ($("filter").value !== state.q) $("filter").value = state.q;
     $("size").value = state.z || Grid.usual();
     $("count").textContent = state.q ? `${order.length} of ${series.list.length}` : "";
-  }
-
-  // The panel comes once the page is there; with it the details of a unit that the address names.
-  let begun;
-  function panel() {
-    const unit = location.hash.match(/^#u(\d+)/);
-    if (unit && !begun) Konvolut.details(folder, Number(unit[1])).catch(() => {});
-    return begun ??= Konvolut.need("charts.js", "evidence.js", "notes.js", "panel.js").then(() => Panel.begin(layer, { step, close, full, go, pin }));
   }
 
   function step(way) {
@@ -166,7 +158,7 @@
     event.preventDefault();
     hover(null);
     go({ unit: unitOf(link) });
-    if (event.detail === 0) panel().then(() => $("panel").querySelector("h2")?.focus()); // Enter: the reader goes on inside
+    if (event.detail === 0) $("panel").querySelector("h2")?.focus(); // Enter: the reader goes on inside
   }
 
   function listen() {
@@ -189,7 +181,7 @@
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
       ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
-      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : panel().then(() => Panel.star()))], ["Escape", "close", dismiss],
+      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : Panel.star())], ["Escape", "close", dismiss],
       ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
       [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
@@ -197,6 +189,7 @@
   function begin(columns) {
     layer = Konvolut.opened(columns, folder);
     Grid.begin(layer);
+    Panel.begin(layer, { step, close, full, go, pin });
     const sorts = Object.entries(Grid.SORTS).filter(([key]) => Grid.sortable(key));
     $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
     $("tools").hidden = false;
@@ -204,11 +197,10 @@
     listen();
     state = readAddress();
     update();
-    addEventListener("load", () => setTimeout(panel));
-    if (document.readyState === "complete") panel();
     neighbours().catch(() => {}); // the list comes with the model's page, which a running sweep has not made yet
   }
 
-  if (location.hash.startsWith("#u")) setTimeout(panel);
+  const [, unit] = location.hash.match(/^#u(\d+)/) || [];
+  if (unit) Konvolut.details(folder, unit).catch(() => {}); // with the columns
   Konvolut.load(`${folder}/columns.js`, "columns").then(begin);
 })();

@@ -13,19 +13,22 @@ const Panel = (() => {
     act = actions;
   }
 
-  // The picture first; until it is there the grid keeps its room under a panel that opens, and details wait.
+  // The picture first; until it is on the screen the grid keeps its room under a panel that opens, and details wait.
+  // A unit that the address names has its room already, and comes as a whole.
   async function show(unit, state) {
     asked = state;
     const series = preferred(unit, state.t);
+    const { classList } = Konvolut.html;
+    const whole = classList.contains("waits");
     const coming = Konvolut.details(layer.folder, unit).catch(() => ({ passports: {} }));
     fill(unit, [head(unit), spoken(unit), picture(unit, series, null)]);
-    panel.classList.toggle("opens", panel.hidden && !Konvolut.html.classList.contains("waits"));
+    panel.classList.toggle("opens", panel.hidden && !whole);
     panel.hidden = false;
-    Konvolut.html.classList.remove("waits");
-    await panel.querySelector(".first img")?.decode().catch(() => {});
-    const data = await coming;
+    classList.remove("waits");
+    const shown = !whole && panel.querySelector(".first img")?.decode().catch(() => {});
+    const [data] = await Promise.all([coming, shown]);
+    if (!whole) await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     if (asked !== state || panel.hidden) return;
-    await new Promise((done) => setTimeout(done));
     panel.classList.remove("opens");
     const facts = Evidence.facts(data, layer, unit);
     const own = series && facts.pictures[series.prefix];
