@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from konvolut.asked.plan import format_channels, parse_channels
 from konvolut.atlas import account, cards, model, plates
@@ -31,6 +31,7 @@ TECHNIQUES = {
     "maps": "Maps of {}",
     "kernels": "Kernels",
 }  # in the pages' order
+LONGEST_SPOKEN = 24  # letters of a name that a screen reader says of each of thousands of units
 MODULE_SIDE_BRANCHES = ("downsample", "shortcut", "skip")  # timm's names of the modules beside the main path
 
 
@@ -179,20 +180,24 @@ def _plate(units: LayerUnits, series: Series, slots: range, file: str) -> dict:
             "channel": series.channels[slot],
             "x": _share(place % plates.PLATE_COLUMNS, plates.PLATE_COLUMNS),
             "y": _share(place // plates.PLATE_COLUMNS, rows),
-            "health": series.health[slot : slot + 1],
-            "name": _spoken(units, series.channels[slot]),
+            "link": _link(units, series, slot),
         }
         for place, slot in enumerate(slots)
     ]
     return {"file": file, "tiles": tiles, "free": -len(tiles) % plates.PLATE_COLUMNS, "rows": rows}
 
 
-def _spoken(units: LayerUnits, channel: int) -> str:
-    """What names a unit beside its number: its class, or the photograph that excites it most."""
-    if units.names:
-        return units.names[channel]
-    top = units.top(channel)
-    return top.name if top else ""
+def _link(units: LayerUnits, series: Series, slot: int) -> Markup:
+    """Attributes of the link to a unit: its place on the page, its mark, and what names it beside its number, which is
+    its class, or the photograph that excites it most."""
+    channel, letter = series.channels[slot], series.health[slot : slot + 1]
+    top = None if units.names else units.top(channel)
+    name = units.names[channel] if units.names else top.name if top else ""
+    name = name if len(name) <= LONGEST_SPOKEN else f"{name[:LONGEST_SPOKEN]}…"
+    marked = letter in (health.DEAD, health.WEAK)
+    words = f"Unit {channel}{name and ': '}{name}{f', {health.NAMES[letter]}' if marked else ''}"
+    mark = f" class={letter}" if marked else ""
+    return Markup(f'id=u{channel} href=#u{channel}{mark} aria-label="{escape(words)}"')
 
 
 def _share(place: int, count: int) -> str:
