@@ -300,6 +300,18 @@ def test_the_pointer_brings_a_larger_picture(visit):
     page.wait_for_selector(".preview", state="detached")
 
 
+def test_a_tile_that_moves_under_the_pointer_is_not_pointed_at(visit):
+    page = visit(LAYER)
+    box = page.locator("#u5").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.wait_for_selector("#panel .shots")
+    page.wait_for_timeout(400)
+    assert page.locator(".preview").count() == 0
+    page.locator("#u2").hover()
+    page.wait_for_selector(".preview")
+
+
 def test_dark_is_remembered_and_help_names_the_keys(visit):
     page = visit("lite0/index.html")
     page.keyboard.press("d")

@@ -11,6 +11,7 @@
   let state;
   let order = [];
   let preview;
+  let still; // where the pointer clicked: a tile that then moves under it is not pointed at
 
   const find = (prefix) => layer.series.find((series) => series.prefix === prefix);
   const techniques = () => Object.keys(TITLES).map((name) => layer.series.find((series) => kind(series) === name)).filter(Boolean);
@@ -157,13 +158,16 @@
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
     hover(null);
+    still = at(event);
     go({ unit: unitOf(link) });
     if (event.detail === 0) $("panel").querySelector("h2")?.focus(); // Enter: the reader goes on inside
   }
 
+  const at = ({ clientX, clientY }) => `${Math.floor(clientX)} ${Math.floor(clientY)}`; // of clicks they are whole
+
   function listen() {
     Grid.element.addEventListener("click", open);
-    Grid.element.addEventListener("pointerover", (event) => event.pointerType === "mouse" && hover(event.target.closest("a")));
+    Grid.element.addEventListener("pointerover", (event) => event.pointerType === "mouse" && at(event) !== still && hover(event.target.closest("a")));
     Grid.element.addEventListener("pointerleave", () => hover(null));
     addEventListener("scroll", () => hover(null), { passive: true });
     for (const [id, key] of [["sort", "s"], ["start", "t"]]) $(id).addEventListener("change", (event) => go({ [key]: event.target.value }));
