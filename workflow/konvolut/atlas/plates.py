@@ -18,7 +18,7 @@ LARGE_COLUMNS = 4
 LARGE_ROWS = 4
 STRIP_COLUMNS = 14  # fills the model page at 1,100 px
 FEW_UNITS = 32  # so few that the page shows them larger: their plate gets half as many pixels again
-SHEET_PIXELS = 1_050_000  # above about 1 Mpx phones struggle; 16 squares of 256 px fit
+SHEET_PIXELS = 1_200_000  # far above 1 Mpx phones struggle; 16 squares of 256 px fit, and 32 units in four steps of 96
 QUALITY = 75  # WebP, 30 % smaller than JPEG at equal SSIM
 FREE = 238  # grey of a place without a picture
 # A crop of a photograph is at least this share of its shorter side: a field of 3 px tells a reader nothing.
