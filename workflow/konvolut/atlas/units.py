@@ -48,10 +48,8 @@ class Series:
         self.last_step = max(0, pictures.curve.shape[1] - 1)
         silences = terms.silences(passport.get("recipe", {}).get("objective", ()))
         channels = pictures.channel.astype(int)
-        reached = pictures.activation[:, 1].tolist()
-        known = [(None, None)] * len(channels) if natural is None else natural[channels, :2].tolist()
-        for curve, own, (least, best) in zip(pictures.curve, reached, known, strict=True):
-            self.health += health.verdict(curve, own, best, least if silences else None)
+        least, best = (None, None) if natural is None else natural[channels, :2].T
+        self.health += health.verdicts(pictures.curve, pictures.activation[:, 1], best, least if silences else None)
         self.channels += channels.tolist()
         self.activations += packed.rounded(pictures.activation)
         if natural is not None:

@@ -19,11 +19,11 @@ LEAST_SHARE, LEAST_RISE = 1e-4, 1e-6
 MOST = 0.5
 
 
-def rises(curve: np.ndarray) -> bool:
-    """Whether the objective (steps + 1,) got anywhere: its last tenth lies above its first value."""
-    late = float(np.mean(curve[-max(1, len(curve) // 10) :]))
-    start = float(curve[0])
-    return late - start > max(LEAST_SHARE * abs(start), LEAST_RISE)
+def rises(curve: np.ndarray) -> np.ndarray:
+    """Whether objectives (..., steps + 1) got anywhere: the last tenth lies above the first value."""
+    late = np.asarray(np.mean(curve[..., -max(1, curve.shape[-1] // 10) :], axis=-1), float)
+    start = np.asarray(curve[..., 0], float)
+    return late - start > np.maximum(LEAST_SHARE * np.abs(start), LEAST_RISE)
 
 
 def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None, natural_min: float | None = None) -> str:
@@ -32,13 +32,25 @@ def verdict(curve: np.ndarray, clean_max: float, natural_max: float | None, natu
     For pictures that are to silence their unit give `natural_min`, the lowest of the photographs' maxima, too. A curve
     of one value or none is no ascent and cannot be dead.
     """
-    if len(curve) > 1 and not rises(curve):
-        return DEAD
+    return verdicts(curve[None], np.array([clean_max]), natural_max, natural_min)
+
+
+def verdicts(
+    curves: np.ndarray,
+    clean_max: np.ndarray,
+    natural_max: np.ndarray | float | None,
+    natural_min: np.ndarray | float | None = None,
+) -> str:
+    """The same of n pictures, a letter each, from curves (n, steps + 1) and maxima (n,)."""
+    ascended = curves.shape[1] > 1
+    dead = ~rises(curves) if ascended else np.zeros(len(curves), bool)
     if natural_max is None:
-        return NOT_COMPARED
-    if natural_min is not None:
-        return WEAK if clean_max > natural_min else GOOD
-    return WEAK if clean_max < natural_max else GOOD
+        compared = np.full(len(curves), NOT_COMPARED)
+    elif natural_min is not None:
+        compared = np.where(clean_max > natural_min, WEAK, GOOD)
+    else:
+        compared = np.where(clean_max < natural_max, WEAK, GOOD)
+    return "".join(np.where(dead, DEAD, compared))
 
 
 def class_verdict(curve: np.ndarray, steps: int, first: float) -> str:

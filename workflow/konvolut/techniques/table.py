@@ -128,9 +128,8 @@ def _verdicts(
 ) -> list[str]:
     """Names of the verdicts (n,) on the pictures of a file, from their maxima (n,) and curves (n, steps + 1)."""
     silences = terms.silences(store.read_passport(path).get("recipe", {}).get("objective", ()))
-    least = natural.edges[channel, 0].tolist() if silences else [None] * len(channel)
-    rows = zip(curve, reached.tolist(), natural.max[channel].tolist(), least, strict=True)
-    return [health.NAMES[health.verdict(*row)] for row in rows]
+    least = natural.edges[channel, 0] if silences else None
+    return [health.NAMES[letter] for letter in health.verdicts(curve, reached, natural.max[channel], least)]
 
 
 def _shares_below(natural: store.LayerExamples, reached: np.ndarray) -> np.ndarray:
