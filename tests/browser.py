@@ -62,7 +62,7 @@ def visit(request, chromium):
         page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
         page.goto(f"{base or request.getfixturevalue('atlas').as_uri()}/{path}")
         if re.search(r"#u\d", path):
-            page.wait_for_selector("#panel section")
+            page.wait_for_selector("#panel textarea")  # with all details
             page.wait_for_load_state("networkidle")
         return page
 

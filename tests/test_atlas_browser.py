@@ -188,6 +188,7 @@ def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
 
 def test_other_pictures_from_noise_stand_beside_the_feature_and_under_its_technique(visit):
     page = visit("lite0/conv_stem.html#u1")
+    page.wait_for_selector("#panel .others")
     assert page.locator("#panel .others figcaption").all_inner_texts()[0].startswith("Negative, reaches")
     assert page.locator("#panel .others button").count() == 3
     page.click("#panel .others button[aria-label*='Diversity 2']")
@@ -196,7 +197,7 @@ def test_other_pictures_from_noise_stand_beside_the_feature_and_under_its_techni
     assert page.locator("#start option").all_inner_texts() == ["whole channel", "Negative", "Diversity", "Diversity 2"]
     assert "Diversity 2, from noise" in page.locator("#panel figcaption").first.inner_text()
     page.select_option("#start", "negative")
-    assert "Silences it to" in page.locator("#panel .first").inner_text()
+    page.wait_for_selector("#panel .first :text('Silences it to')")
 
 
 def test_sorting_orders_the_tiles_by_their_value(visit):

@@ -36,6 +36,7 @@ ROWS = [
     {"results.contents"},
     {"asked.configfiles", "asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
     {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
+    {"network.eager"},
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.layout"},
     {"results.hdf5"},
