@@ -1,4 +1,4 @@
-/* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. Comes with the first panel. */
+/* The panel's sections on photographs: those that excite a unit, those in between, and its numbers. */
 const Evidence = (() => {
   const { make } = Konvolut;
   const section = (title, ...parts) => make("section", {}, title && make("h3", {}, title), ...parts);
