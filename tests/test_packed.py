@@ -34,6 +34,15 @@ def test_levels_lie_between_the_lowest_and_the_highest_of_their_row():
     assert packed.levels(np.array([[1.0, 1.0], [np.nan, 2.0], [np.nan, np.nan]])) == ["??", " ?", "  "]
 
 
+def test_a_curve_keeps_its_ends_and_as_many_points_as_can_be_seen():
+    (first, last, letters), (twice, _, same) = packed.curves(np.linspace(-1, 3, 129) * np.array([[1], [2]]))
+    assert (first, last, twice, same) == (-1, 3, -2, letters)
+    assert (letters[0], letters[-1], len(letters)) == ("?", "~", 24)
+    assert [level(letter) / 63 for letter in letters] == pytest.approx(np.linspace(0, 1, 24), abs=0.02)
+    assert packed.curves(np.array([[5.0]])) == [[5, 5, "?"]]
+    assert packed.curves(np.zeros((1, 0))) == [[None, None, ""]]
+
+
 def test_a_count_that_is_not_zero_can_be_seen():
     assert packed.counts(np.array([[0, 1, 100_000], [0, 0, 0]])) == ["?@~", "???"]
 

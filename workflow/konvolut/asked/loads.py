@@ -1,6 +1,6 @@
 """What one unit of each technique costs, by the settings and a pass to its layer. Pure.
 
-Bytes are those of the arrays; compression takes little off pictures that an ascent has made.
+Bytes are those of the arrays; pictures are not compressed.
 """
 
 from collections.abc import Mapping

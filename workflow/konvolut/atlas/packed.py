@@ -9,6 +9,8 @@ HIGHEST = len(LETTERS) - 1
 FINE = len(LETTERS) ** 2 - 1  # two letters
 EXACT_POWERS = 22  # powers of ten up to this one are exact in binary, and so is what is divided by them
 
+CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
+
 
 def rounded(values, digits: int = 3) -> list:
     """Numbers of any shape to so many significant digits, as nested lists; what is not finite becomes None, what is
@@ -39,6 +41,15 @@ def levels(values: np.ndarray) -> list[str]:
     share = np.where(known, given - low, 0.0) / span
     letters = np.where(known, LETTERS[np.rint(share * HIGHEST).astype(int)], UNKNOWN).astype(np.uint8)
     return _texts(letters)
+
+
+def curves(values: np.ndarray) -> list[list]:
+    """First and last value of each curve (n, steps + 1), and levels of up to 24 of its values, its ends among them."""
+    if not values.shape[1]:
+        return [[None, None, ""]] * len(values)
+    points = np.linspace(0, values.shape[1] - 1, min(CURVE_POINTS, values.shape[1])).round().astype(int)
+    ends = rounded(values[:, [0, -1]])
+    return [[*pair, letters] for pair, letters in zip(ends, levels(values[:, points]), strict=True)]
 
 
 def counts(values: np.ndarray) -> list[str]:

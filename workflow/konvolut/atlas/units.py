@@ -15,7 +15,6 @@ from konvolut.results import store
 
 # Numbers of units over photographs that order a grid; `std` with the mean says how far a picture lies above them.
 SORTABLE = ("mean", "std", "max", "active", "selectivity")
-CURVE_POINTS = 24  # as many as a curve of 200 px can show; .6 KB of data a unit is the limit
 
 
 @dataclass
@@ -55,7 +54,7 @@ class Series:
         if natural is not None:
             mean, std = natural[channels, 2:].T[..., None]
             self.deviations += packed.rounded(health.deviations(pictures.activation[:, [1, 3]], mean, std))
-        self.curves += packed_curves(pictures.curve)
+        self.curves += packed.curves(pictures.curve)
         self.attempts += pictures.attempt.astype(int).tolist()
         self.passport_of += [self.passports.index(passport)] * len(channels)
 
@@ -180,15 +179,6 @@ def _natural_rows(units: LayerUnits) -> list[list]:
         for rows in natural.layer.image[:, : natural.top].tolist()
     ]
     return [[*row, shown] for row, shown in zip(table_rows(natural), best, strict=True)]
-
-
-def packed_curves(curves: np.ndarray) -> list[list]:
-    """First and last value of each curve (n, steps + 1), and levels of up to 24 of its values, its ends among them."""
-    if not curves.shape[1]:
-        return [[None, None, ""]] * len(curves)
-    points = np.linspace(0, curves.shape[1] - 1, min(CURVE_POINTS, curves.shape[1])).round().astype(int)
-    ends = packed.rounded(curves[:, [0, -1]])
-    return [[*pair, levels] for pair, levels in zip(ends, packed.levels(curves[:, points]), strict=True)]
 
 
 def _used(photographs: Iterable[Shown | None]) -> list[Shown]:

@@ -73,7 +73,7 @@ def read_everything(path: Path) -> None:
 def put(
     group: h5py.Group, name: str, values: np.ndarray, rows_per_chunk: int | None = None, compression: str = "gzip"
 ) -> None:
-    """Add an array, compressed and checksummed where it has more than one number."""
+    """Add an array; where it has more than one number checksummed, and compressed unless `compression` is none."""
     values = np.asarray(values)
     if values.size == 0 or values.ndim == 0:
         group.create_dataset(name, data=values)
