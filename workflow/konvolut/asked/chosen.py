@@ -22,11 +22,11 @@ class Photographs:
     """The photographs of a sweep that can be read, each with its row in photographs.tsv."""
 
     def __init__(
-        self, photographs: Sequence[Photograph], rows: Sequence[int], lines: Sequence[bytes] | None = None
+        self, photographs: Sequence[Photograph], rows: Sequence[int], lines: Sequence[bytes | None] | None = None
     ) -> None:
         """`lines` are what goes into the digest, where somebody has made them already."""
         self.photographs, self.rows = tuple(photographs), tuple(rows)
-        self._lines = [_line(one) for one in photographs] if lines is None else lines
+        self._lines: list[bytes | None] = [None] * len(self.photographs) if lines is None else list(lines)
         self._of_ids: dict[tuple[str, ...], Photographs] = {}
 
     def only(self, ids: tuple[str, ...]) -> "Photographs":
@@ -41,11 +41,19 @@ class Photographs:
     def between(self, first: int, last: int) -> "Photographs":
         """Those from the place `first` to `last`, both among them."""
         part = slice(first, last + 1)
+        self._write(part)  # here, for all who ask for the same part
         return Photographs(self.photographs[part], self.rows[part], self._lines[part])
 
     def told(self) -> dict[str, str]:
         """What a job is told of them."""
+        self._write(slice(None))
         return {"rows": plan.format_channels(list(self.rows)), "sha256": _digest(self._lines)}
+
+    def _write(self, part: slice) -> None:
+        """Make the lines of a part that nobody has made yet: a job asks for a few of a million."""
+        for place in range(*part.indices(len(self._lines))):
+            if self._lines[place] is None:
+                self._lines[place] = _line(self.photographs[place])
 
 
 def from_json(kind: type, text: str, table: Path):

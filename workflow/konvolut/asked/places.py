@@ -29,6 +29,8 @@ PHOTOGRAPH_SUFFIXES = (
 # What Snakemake takes for a wildcard of its own wherever it stands in a path; it knows no way to write such a name.
 WILDCARD = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
 
+NUMBER = re.compile(r"\d+")
+
 
 def weights_path(weights: str, base: Path) -> Path | None:
     """The file of file: and package: weights (absolute; not looked for), None for the others."""
@@ -57,11 +59,12 @@ def check_weights(weights: str, base: Path, where: str) -> None:
         check_file(path, f"{where}: weights {weights!r}")
 
 
-def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, Path]]:
+def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, str]]:
     """Pairs (name, file) that one cell of the image sheet means; the name is "" where the cell is a single file.
 
     Folders give the photographs directly in them and globs (** for any depth) all that they match, in natural order;
     their names are relative to the folder, or to the fixed part of the glob, and without suffix.
+    Files are texts here, as there may be a million of them, and a Path takes ten times as long.
     """
     if not source:
         raise UserError(f"{where}: column path is empty")
@@ -71,15 +74,15 @@ def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, Pat
     path = absolute(inside, folder)
     if path.is_dir():
         with os.scandir(path) as entries:  # which knows of folders without a look at each
-            found = [path / one.name for one in entries if not one.name.startswith(".") and not one.is_dir()]
+            names = [one.name for one in entries if not one.name.startswith(".") and not one.is_dir()]
         problem = f"has none directly in it; for those below it write {source.rstrip('/')}/**/*"
-        return _photographs(found, path, f"{where}: folder {source!r}", problem)
+        return _photographs([os.path.join(path, name) for name in names], path, f"{where}: folder {source!r}", problem)
     if glob.has_magic(inside) and not path.exists():
         pattern = os.path.expanduser(inside)
-        found = [absolute(name, folder) for name in dict.fromkeys(_matches(pattern, folder))]
+        found = [os.path.abspath(os.path.join(folder, name)) for name in dict.fromkeys(_matches(pattern, folder))]
         return _photographs(found, absolute(_fixed_part(pattern), folder), f"{where}: {source!r}", "matches none")
     check_file(path, f"{where}: image {source!r}")
-    return [("", path)]
+    return [("", str(path))]
 
 
 def absolute(path: str, base: Path) -> Path:
@@ -106,9 +109,14 @@ def _inside_package(rest: str, where: str) -> tuple[Path, str]:
     return Path(next(iter(spec.submodule_search_locations))), inside
 
 
-def natural(text: str) -> list[tuple[int, str]]:
-    """A sort key in which image2 comes before image10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", text)]
+def natural(text: str) -> str:
+    """A sort key in which image2 comes before image10: a number as its length and itself, behind what sorts first."""
+    return NUMBER.sub(_counted, text)
+
+
+def _counted(number: re.Match) -> str:
+    digits = str(int(number[0]))
+    return f"\0{len(digits):03}{digits}"
 
 
 def check_file(path: Path, what: str) -> None:
@@ -127,20 +135,22 @@ def check_file(path: Path, what: str) -> None:
     _check_braces(path, what)
 
 
-def _check_braces(path: Path, what: str) -> None:
+def _check_braces(path: Path | str, what: str) -> None:
     found = WILDCARD.search(str(path))
     if found:
         raise UserError(f"{what}: Snakemake takes {found[0]} in {path} for a wildcard: rename it, without its braces")
 
 
-def _photographs(found: list[Path], folder: Path, what: str, problem: str) -> list[tuple[str, Path]]:
-    files = [file for file in found if file.suffix.lower() in PHOTOGRAPH_SUFFIXES]
+def _photographs(found: list[str], folder: Path, what: str, problem: str) -> list[tuple[str, str]]:
+    files = [file for file in found if os.path.splitext(file)[1].lower() in PHOTOGRAPH_SUFFIXES]
     if not files:
         raise UserError(f"{what} {problem} (photographs end in {' '.join(PHOTOGRAPH_SUFFIXES)})")
     for file in files:
-        _check_braces(file, what)
-    named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
-    return sorted(named, key=lambda pair: (natural(pair[0]), str(pair[1])))
+        if "{" in file:
+            _check_braces(file, what)
+    begin = len(os.path.join(folder, ""))
+    named = [(os.path.splitext(file[begin:])[0], file) for file in files]
+    return sorted(named, key=lambda pair: (natural(pair[0]), pair[1]))
 
 
 def _matches(pattern: str, root: Path) -> Iterator[str]:

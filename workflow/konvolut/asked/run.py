@@ -1,18 +1,22 @@
 """How a run begins and ends: what the user asked for is checked, the results folder taken and given back."""
 
 import atexit
+import gc
 import sys
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from konvolut import folder
-from konvolut.asked import configfiles, plan, settings, survey, targets
+from konvolut.asked import configfiles, listed, plan, settings, survey, targets
 from konvolut.asked.outputs import PLAN, RESULTS, planned_files
 from konvolut.asked.sweep import Sweep
 from konvolut.errors import UserError
 from konvolut.results import part
 
 BESIDE_ANOTHER_RUN = "atlas_now"
+# What Snakemake makes of thousands of jobs lives as long as the run: looking for garbage in it at Python's own pace
+# (700, 10, 10) is a fourteenth of a dry run.
+GARBAGE = (100_000, 50, 50)
 
 
 def read_or_exit(file: str, check: bool) -> str:
@@ -31,10 +35,11 @@ def load_or_exit(config: dict, files: Iterable[str | Path], planned: Callable, c
     `check` also looks at the `files` that Snakemake read `config` from, at the photographs and at named classes: for
     the process that the user started, not for each job. `planned` returns the output of the finished checkpoint plan.
     """
+    gc.set_threshold(*GARBAGE)
     try:
         for path in files if check else ():
             configfiles.read(Path(path))
-        loaded = settings.load(config, Path())
+        loaded = settings.load(config, Path(), listed.anew if check else listed.as_listed)
         if check:
             folder.check_writable(folder.LOCK.parent)  # where Snakemake itself takes notes, also of a dry run
             folder.check_place(RESULTS)

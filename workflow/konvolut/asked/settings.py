@@ -6,7 +6,7 @@ Every default stands there once; config/README.md explains the keys and workflow
 
 import dataclasses
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +113,11 @@ class Settings:
     atlas: AtlasSettings = dataclasses.field(default_factory=AtlasSettings)
 
 
-def load(config: Mapping, base: Path) -> Settings:
+def load(config: Mapping, base: Path, read_images: Callable = sheets.read_images) -> Settings:
     """The settings that Snakemake's merged `config` means; relative paths refer to the folder `base`.
 
-    Reads the two sample sheets and looks for the files that they name. Raises UserError.
+    Reads the two sample sheets and looks for the files that they name; `read_images(base, sheet)` does it for one of
+    them. Raises UserError.
     """
     given = kinds.mapping(config, "")
     top = kinds.kinds_of(Settings)
@@ -126,7 +127,7 @@ def load(config: Mapping, base: Path) -> Settings:
     settings = dataclasses.replace(
         settings,
         models=sheets.read_models(Path(base), settings.models),
-        images=sheets.read_images(Path(base), settings.images),
+        images=read_images(Path(base), settings.images),
     )
     return _check_across(settings)
 

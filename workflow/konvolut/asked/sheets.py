@@ -104,7 +104,7 @@ def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:
         for name, path in places.find_photographs(row["path"], base, where):
             id_ = clean_id("/".join(part for part in (row["id"], name) if part), where)
             about = (row["path"], row["label"], row["group"], row["credit"])
-            photographs.append(Photograph(id_, key_of(id_), str(path), *about))
+            photographs.append(Photograph(id_, key_of(id_), path, *about))
             lines.append(line)
     return _distinct(photographs, lines, sheet, "image")
 

@@ -11,6 +11,7 @@ from konvolut import lease
 from konvolut.asked import plan, settings
 from konvolut.asked.planned import Planned
 from konvolut.asked.recipes import AUTO, FROM_NOISE
+from konvolut.asked.signed import signed
 from konvolut.asked.told import Told
 
 # Up to so many photographs Snakemake looks at the time of each file before a run; it keeps all of them in memory.
@@ -23,7 +24,7 @@ BY_MODEL = ("classes", "saliency", "patches", "fooling")
 
 def per_attempt(amount: int) -> Callable:
     """A resource function: so much at the first attempt of a job, twice that at the second, and so on."""
-    return lambda wildcards, attempt: attempt * amount
+    return signed(lambda wildcards, attempt: attempt * amount)
 
 
 class Sweep:
@@ -45,6 +46,7 @@ class Sweep:
         """An input function: `pattern` filled with each shard of the techniques that the job's wildcards allow."""
         wanted = (techniques,) if isinstance(techniques, str) else techniques
 
+        @signed
         def paths(wildcards) -> list[str]:
             places = [tuple(getattr(wildcards, name) for name in ("model", "layer") if hasattr(wildcards, name))]
             if len(places[0]) > 1:
@@ -60,7 +62,7 @@ class Sweep:
         Snakemake takes as long to call an input function as to make ten paths, and does so for thousands of pages.
         """
         filled = {technique: self.shards(technique, pattern) for technique, pattern in patterns.items()}
-        return lambda wildcards: {technique: paths(wildcards) for technique, paths in filled.items()}
+        return signed(lambda wildcards: {technique: paths(wildcards) for technique, paths in filled.items()})
 
     def shards_of_all(self, technique: str, pattern: str) -> Callable[[Mapping], list[str]]:
         """An input function: `pattern` filled with each shard of `technique` of all models."""
@@ -68,7 +70,7 @@ class Sweep:
 
     def photographs(self, technique: str) -> Callable[[Mapping], list[str]]:
         """An input function: the files of the photographs that a shard of `technique` reads."""
-        return lambda wildcards: self._watched(self.planned.photographs(technique, wildcards).photographs)
+        return signed(lambda wildcards: self._watched(self.planned.photographs(technique, wildcards).photographs))
 
     def all_photographs(self) -> list[str]:
         """The files of all photographs."""
@@ -99,11 +101,11 @@ class Sweep:
 
     def mem_mb(self, technique: str) -> Callable:
         """A resource function: megabytes for a shard, more at each attempt."""
-        return lambda wildcards, attempt: attempt * self._granted(technique, wildcards)["mem_mb"]
+        return signed(lambda wildcards, attempt: attempt * self._granted(technique, wildcards)["mem_mb"])
 
     def runtime(self, technique: str) -> Callable:
         """A resource function: minutes for a shard, more at each attempt."""
-        return lambda wildcards, attempt: attempt * self._granted(technique, wildcards)["runtime"]
+        return signed(lambda wildcards, attempt: attempt * self._granted(technique, wildcards)["runtime"])
 
     def _granted(self, technique: str, wildcards) -> dict:
         """What the plan grants a shard; for one that somebody names by hand, what the first of its kind gets."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from konvolut.asked import shards
 from konvolut.asked.planned import Planned
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.signed import signed
 
 SHARDS = {
     "activations": shards.ActivationsShard,
@@ -44,7 +45,10 @@ class Told:
         self._models = {model.key: model for model in self._asked.models}
         self._of_all_known: dict[tuple[str, str], dict] = {}
         self._pages = functools.lru_cache(maxsize=1)(self._of_pages)  # thousands of them are told the same
-        self.settings = shards.to_json(self._asked)
+
+    def settings(self, wildcards) -> str:
+        """All that the user asked for."""
+        return shards.to_json(self._asked)
 
     def architecture(self, wildcards) -> str:
         """Which network a model is, whatever its weights."""
@@ -85,7 +89,7 @@ class Told:
 
     def shard(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: one shard of a technique."""
-        return functools.partial(self._shard, technique)
+        return signed(functools.partial(self._shard, technique))
 
     def _shard(self, technique: str, wildcards) -> str:
         key = (technique, wildcards.model)

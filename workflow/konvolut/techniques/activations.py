@@ -23,8 +23,8 @@ from konvolut.results import store
 from konvolut.techniques import evidence
 
 TOP_CLASSES = 5
-# Numbers summarised at once: both passes over them find them in a core's own cache (512 KB of the common 1 to 2 MB).
-BLOCK = 128 * 1024
+# Numbers summarised at once, 2 MB: fewer cost a call more than they gain by lying in a nearer cache for the second walk.
+BLOCK = 512 * 1024
 
 
 def compute(shard: ActivationsShard, census: Path, output: Path, progress: Callable[[int, int], None]) -> None:
@@ -89,7 +89,8 @@ def summarise(shown: Tensor) -> dict[str, np.ndarray]:
     batch, channels, height, width = shown.shape
     flat = shown.float().reshape(batch * channels, height * width)
     most, mean, first = (_pooled_by_blocks if flat.device.type == "cpu" else _pooled_at_once)(flat)
-    cell = np.stack([first // width, first % width], -1).astype(np.int32)
+    cell = np.empty((batch * channels, 2), np.int32)
+    np.divmod(first.astype(np.int32), np.int32(width), out=(cell[:, 0], cell[:, 1]))
     shape = (batch, channels)
     return {"max": most.reshape(shape), "mean": mean.reshape(shape), "cell": cell.reshape(*shape, 2)}
 
@@ -109,15 +110,15 @@ def narrowed(maps: np.ndarray, dtype: str) -> np.ndarray:
 
 
 def _pooled_by_blocks(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Maximum, mean and first place of the maximum of each row: one walk through memory, by numpy's faster argmax."""
+    """Maximum, mean and first place of the maximum of each row, by numpy's argmax, which is faster than torch's."""
     rows, cells = flat.shape
-    values, first, mean = flat.numpy(), np.empty(rows, np.int64), torch.empty(rows)
+    values, first, mean = flat.numpy(), np.empty(rows, np.intp), torch.empty(rows)
     step = max(1, BLOCK // cells)
     for begin in range(0, rows, step):
         part = slice(begin, begin + step)
         np.argmax(values[part], 1, out=first[part])
         torch.mean(flat[part], 1, out=mean[part])
-    return values[np.arange(rows), first], mean.numpy(), first
+    return values.ravel().take(first + np.arange(0, rows * cells, cells)), mean.numpy(), first
 
 
 def _pooled_at_once(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
