@@ -43,6 +43,7 @@ ROWS = [
     {"results.activation_files", "results.evidence_files"},
     {"asked.amounts", "asked.sheets", "results.store"},
     {"results.part"},
+    {"results.looks"},
     {"network.record", "network.receptive", "network.shapes"},
     {"pictures.transforms", "pictures.objectives"},
     {"asked.listed", "asked.sections"},

@@ -1,7 +1,8 @@
 """Activation files, written batch by batch so that memory does not grow with their photographs; drawn in store.py."""
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,37 @@ CHUNK_BYTES, TALLER = {"none": 64 * 1024, "blosc-lz4": 16 * 1024, "gzip": 16 * 1
 POOLED_CHUNK = (64, 256)
 POOLED = ("max", "mean", "cell")
 COLUMNS = ("crop", "predictions/class", "predictions/probability")
-TEXTS = ("image", "label", "predictions/name", "maps_of", "problem")
+OWN_TEXTS = ("image", "label", "sha256", "maps_of", "problem")
+TEXTS = (*OWN_TEXTS, "predictions/name")
+NOT_OF_EACH = ("maps_of", "problem")  # texts that have no row for each photograph
 PARTS = {"best": Best, "moments": Moments, "sketch": Sketch}
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What is known of some photographs: texts and columns by the names above, and by layer the pooled statistics and
+    the maps of those in `maps_of`."""
+
+    texts: Mapping[str, Sequence]
+    columns: Mapping[str, np.ndarray]
+    layers: Mapping[str, Mapping[str, np.ndarray]]
 
 
 class ActivationsWriter:
     """An activations file that is being filled; `maps_at_most` says of how many photographs maps may come."""
 
-    def __init__(self, file: File, compression: str, maps_at_most: int) -> None:
-        self.file, self.compression, self.maps_at_most = file, compression, maps_at_most
+    def __init__(self, file: File, compression: str, maps_at_most: int, pooled: str = "gzip") -> None:
+        self.file, self.maps_at_most = file, maps_at_most
+        self.compression = {"maps": compression, **dict.fromkeys(POOLED, pooled)}
         self.texts: dict[str, list] = {name: [] for name in TEXTS}
         self.columns: dict[str, list[np.ndarray]] = {name: [] for name in COLUMNS}
         self.growing: dict[str, Growing] = {}
+
+    def add_rows(self, rows: Rows) -> None:
+        """Add all that is known of some photographs."""
+        for layer, values in rows.layers.items():
+            self.add_layer(layer, values)
+        self.add(rows.texts, rows.columns)
 
     def add(self, texts: Mapping[str, Sequence], columns: Mapping[str, np.ndarray]) -> None:
         """Note what is known of some photographs beside their activations; names as in TEXTS and COLUMNS."""
@@ -46,9 +66,9 @@ class ActivationsWriter:
                 continue
             place = f"layers/{layer}/{name}"
             if place not in self.growing:
-                chunks = map_chunks(rows, self.maps_at_most, self.compression) if name == "maps" else _pooled_chunks(rows)
-                compression = self.compression if name == "maps" else "gzip"
-                self.growing[place] = Growing(self.file, place, chunks, compression)
+                how = self.compression[name]
+                chunks = map_chunks(rows, self.maps_at_most, how) if name == "maps" else _pooled_chunks(rows)
+                self.growing[place] = Growing(self.file, place, chunks, how)
             self.growing[place].add(rows)
 
     def finish_layers(self) -> None:
@@ -76,13 +96,15 @@ class ActivationsWriter:
 
 
 @contextlib.contextmanager
-def new_activations(path: Path, passport: dict, compression: str, maps_at_most: int) -> Iterator[ActivationsWriter]:
+def new_activations(
+    path: Path, passport: dict, compression: str, maps_at_most: int, pooled: str = "gzip"
+) -> Iterator[ActivationsWriter]:
     """An activations file to be filled within a `with` block.
 
-    `compression` of the maps: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none.
+    `compression` of the maps, and of the pooled statistics: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none.
     """
     with new_file(path, "activations", passport) as file:
-        writer = ActivationsWriter(file, compression, maps_at_most)
+        writer = ActivationsWriter(file, compression, maps_at_most, pooled)
         yield writer
         writer.finish()
 
@@ -90,7 +112,7 @@ def new_activations(path: Path, passport: dict, compression: str, maps_at_most: 
 def write_activations(path: Path, content: Activations, passport: dict, compression: str) -> None:
     """Write a whole activations file at once."""
     with new_activations(path, passport, compression, len(content.maps_of)) as writer:
-        texts = {name: getattr(content, name) for name in ("image", "label", "maps_of", "problem")}
+        texts = {name: getattr(content, name) for name in OWN_TEXTS}
         columns = {"crop": content.crop, "predictions/class": content.predicted_class}
         columns["predictions/probability"] = content.probability
         writer.add(texts | {"predictions/name": content.predicted_name}, columns)
@@ -122,7 +144,7 @@ def read_activations(path: Path, maps: bool = False) -> Activations:
                 )
                 for layer, group in file["layers"].items()
             },
-            **{name: text_of(file[name]) for name in ("image", "label", "maps_of", "problem")},
+            **{name: text_of(file[name]) for name in OWN_TEXTS},
         )
 
 
@@ -135,14 +157,14 @@ def read_about(path: Path) -> Activations:
             probability=file["predictions/probability"][()],
             predicted_name=text_of(file["predictions/name"]),
             layers={},
-            **{name: text_of(file[name]) for name in ("image", "label", "maps_of", "problem")},
+            **{name: text_of(file[name]) for name in OWN_TEXTS},
         )
 
 
-def layers_of(path: Path) -> list[str]:
-    """Names of the layers of a file."""
+def layers_of(path: Path, name: str = "max") -> list[str]:
+    """Names of the layers of a file, or of those with maps."""
     with open_file(path) as file:
-        return list(file["layers"])
+        return [layer for layer, group in file["layers"].items() if name in group]
 
 
 def units_of(path: Path, layer: str) -> int:
@@ -174,6 +196,29 @@ def read_pooled_rows(paths: Sequence[Path], layer: str, rows: np.ndarray, name: 
             parts.append(dataset[inside])
             first += len(dataset)
     return np.concatenate(parts)
+
+
+def read_rows(
+    path: Path, groups: Iterable[Sequence[int]], layers: Sequence[str], maps: Collection[str]
+) -> Iterator[Rows]:
+    """All that a file says of the photographs in some rows, group by group; maps of the photographs `maps` (keys)."""
+    with open_file(path) as file:
+        texts = {name: text_of(file[name]) for name in TEXTS}
+        for rows in groups:
+            whole = [key for key in (texts["image"][row] for row in rows) if key in maps]
+            own = {name: [texts[name][row] for row in rows] for name in TEXTS if name not in NOT_OF_EACH}
+            columns = {name: _taken(file[name], rows) for name in COLUMNS}
+            found = {layer: {name: _taken(file[f"layers/{layer}/{name}"], rows) for name in POOLED} for layer in layers}
+            for layer in layers if whole else ():
+                if kept := file.get(f"layers/{layer}/maps"):
+                    found[layer]["maps"] = _taken(kept, [texts["maps_of"].index(key) for key in whole])
+            yield Rows(own | {"maps_of": whole}, columns, found)
+
+
+def _taken(dataset, rows: Sequence[int]) -> np.ndarray:
+    """Rows of a dataset in any order; HDF5 wants them ascending."""
+    ascending, back = np.unique(np.asarray(rows), return_inverse=True)
+    return dataset[ascending][back]
 
 
 def read_maps(path: Path, layer: str, image: str) -> np.ndarray | None:

@@ -111,6 +111,7 @@ class Activations:
     layers: dict[str, LayerActivations]
     maps_of: list[str] = dataclasses.field(default_factory=list)
     problem: list[str] = dataclasses.field(default_factory=list)
+    sha256: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)

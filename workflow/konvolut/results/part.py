@@ -46,6 +46,7 @@ NAMED = {
     "classes": ClassPicture,
 }
 IN_ROWS = "saliency"  # a row per photograph in arrays of all
+LOOKED = "activations"  # see looks.py
 SUFFIX = ".part"
 # The finished result under a second name (no second copy): Snakemake deletes an output that is to be made anew, and one
 # of which it has not noted that it is finished.
@@ -71,7 +72,7 @@ class Part:
         self.wanted, self.progress = list(wanted), progress
         self.folder = folder_of(self.output)
         self.units: dict[Unit, object] = {}
-        for path in (*self._batches(), *neighbours(self.output)):
+        for path in (*finished(self.folder), *neighbours(self.output)):
             self._take(path)
         getattr(progress, "begin", progress)(len(self.wanted) - len(self.missing()), len(self.wanted))
 
@@ -112,14 +113,6 @@ class Part:
             path.unlink()
         self.progress(len(self.wanted), len(self.wanted))
 
-    def _batches(self) -> list[Path]:
-        """The files of this job's folder; what was left by the death of a writer goes."""
-        if not self.folder.is_dir():
-            return []
-        for path in self.folder.glob("*.tmp"):
-            path.unlink()
-        return sorted(self.folder.iterdir())
-
     def _take(self, path: Path) -> None:
         try:
             theirs = store.read_passport(path)
@@ -149,6 +142,15 @@ def folder_of(output: Path) -> Path:
     return Path(output).with_name(Path(output).name + SUFFIX)
 
 
+def finished(folder: Path) -> list[Path]:
+    """The files of such a folder; what was left by the death of a writer goes."""
+    if not folder.is_dir():
+        return []
+    for path in folder.glob("*.tmp"):
+        path.unlink()
+    return sorted(folder.iterdir())
+
+
 def neighbours(output: Path) -> list[Path]:
     """Files beside `{first}-{last}.h5` whose span has something in common with it."""
     span = _span(output)
@@ -166,7 +168,7 @@ def hold(results: Path) -> None:
 
 
 def _outputs(results: Path) -> Iterator[Path]:
-    for technique in (*OPTIMISED, *NAMED):
+    for technique in (*OPTIMISED, *NAMED, LOOKED):
         found = Path(results).glob(f"*/{technique}/**/*.h5")
         yield from [path for path in found if path.parent.suffix != SUFFIX]
 
@@ -174,7 +176,7 @@ def _outputs(results: Path) -> Iterator[Path]:
 def tidy(results: Path, planned: Iterable[Path]) -> None:
     """Delete the parts of what is finished, and of what no plan asks for any more."""
     known = set(planned)
-    for technique in (*OPTIMISED, *NAMED, IN_ROWS):
+    for technique in (*OPTIMISED, *NAMED, IN_ROWS, LOOKED):
         for folder in Path(results).glob(f"*/{technique}/**/*{SUFFIX}"):
             output = folder.with_suffix("")
             if output.exists() or output not in known:

@@ -8,6 +8,7 @@ Files appear whole or not at all: they are written under a temporary name and re
     │                                                          (without evidence), their rows lie in the files above
     ├── image                   (n,) str       keys of the photographs, in the order of the image sheet
     ├── label                   (n,) str       labels of the sheet ("" where none)
+    ├── sha256                  (n,) str       of the photographs' files
     ├── crop                    (n, 4) float32 what the model saw of the upright photograph: left, top, right, bottom
     │                                          in 0..1 (below 0 or above 1 where it was padded)
     ├── predictions/class       (n, 5) int32   the five likeliest classes
@@ -168,6 +169,7 @@ from pathlib import Path
 import numpy as np
 
 from konvolut.results.activation_files import (
+    Rows,
     layers_of,
     new_activations,
     read_about,
@@ -176,6 +178,7 @@ from konvolut.results.activation_files import (
     read_maps,
     read_pooled,
     read_pooled_rows,
+    read_rows,
     units_of,
     write_activations,
     write_joined,
@@ -186,9 +189,9 @@ from konvolut.results.evidence_files import read_alike, read_examples, write_ali
 from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
 
 __all__ = [
-    *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Saliency"),
+    *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Rows", "Saliency"),
     *("new_activations", "write_activations", "write_joined", "read_activations", "read_about", "read_evidence", "read_maps"),
-    *("read_pooled", "read_pooled_rows", "read_reached", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
+    *("read_pooled", "read_pooled_rows", "read_rows", "read_reached", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
     *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
 ]
 

@@ -4,7 +4,8 @@ Whole maps are kept of the photographs and layers that were asked for. Photograp
 does not grow with their number.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,14 @@ from konvolut.asked.censuses import layer_spec, read_census
 from konvolut.asked.shards import ActivationsShard
 from konvolut.errors import UserError
 from konvolut.network import memory, models
-from konvolut.network.photographs import Seen, looked_at, stream
+from konvolut.network.photographs import Seen, batch_size, looked_at, stream
 from konvolut.network.record import Recording, record
 from konvolut.results import store
+from konvolut.results.looks import Looks, Wanted
 from konvolut.techniques import evidence
 
 TOP_CLASSES = 5
-# Numbers summarised at once, 2 MB: fewer cost a call more than they gain by lying in a nearer cache for the second walk.
+# Numbers summarised at once, 2 MB: smaller blocks cost more as calls than they gain by lying in a nearer cache.
 BLOCK = 512 * 1024
 
 
@@ -32,27 +34,38 @@ def compute(shard: ActivationsShard, census: Path, output: Path, progress: Calla
     memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
     layers = [layer_spec(Path(census), name) for name in shard.layers]
-    keep = Summaries(_layers_with_maps(shard, Path(census)), shard.dtype)
+    with_maps = _layers_with_maps(shard, Path(census))
+    keep = Summaries(with_maps, shard.dtype)
     problems: list[str] = []
-    seen = stream(network, shard.photographs, draft=shard.draft, left_out=_left_out(shard, problems))
     facts = network.facts() | {"dtype": shard.dtype, "compression": shard.compression, "draft": shard.draft}
     passport = provenance.passport(
         technique="activations", code=provenance.code_digest("techniques.activations"), **facts
     )
     done = 0
-    with store.new_activations(Path(output), passport, shard.compression, max(1, len(shard.maps))) as file:
-        # no_grad, not inference_mode: tensors then count their changes, see Summaries
-        with torch.no_grad(), record(network.module, layers, keep=keep) as recording:
+    with (
+        Looks(output, passport, _wanted(shard, with_maps)) as known,
+        store.new_activations(Path(output), passport, shard.compression, max(1, len(shard.maps))) as file,
+        torch.no_grad(),  # not inference_mode: tensors then count their changes, see Summaries
+        record(network.module, layers, keep=keep) as recording,
+    ):
 
-            def look(batch: list[Seen], inputs: Tensor) -> Recording:
-                keep.rows = [row for row, one in enumerate(batch) if one.photograph.id in shard.maps]
-                return recording.run(network.module, inputs)
+        def look(batch: list[Seen], inputs: Tensor) -> Recording:
+            keep.rows = [row for row, one in enumerate(batch) if one.photograph.id in shard.maps]
+            return recording.run(network.module, inputs)
 
+        def looked(photographs: Sequence) -> Iterator[store.Rows]:
+            seen = stream(network, photographs, draft=shard.draft, left_out=_left_out(shard, problems))
             for batch, found in looked_at(network, seen, look):
-                for name, summary in found.items():
-                    file.add_layer(name, {kind: values[: len(batch)] for kind, values in summary.items()})
-                file.add(*_about(network, batch, found.output, keep.rows))
-                done += len(batch)
+                rows = _rows(network, batch, found, keep.rows, known.sha256)
+                known.keep(rows)
+                yield rows
+
+        getattr(progress, "begin", progress)(len(known), len(shard.photographs))
+        for source, photographs in itertools.groupby(shard.photographs, known.source):
+            part = tuple(photographs)
+            for rows in known.rows(part, batch_size(network)) if source else looked(part):
+                file.add_rows(rows)
+                done += len(rows.texts["image"])
                 progress(done + len(problems), len(shard.photographs))
         if not done:
             raise UserError(f"none of the {len(problems)} photographs can be read; the first: {problems[0]}")
@@ -60,6 +73,7 @@ def compute(shard: ActivationsShard, census: Path, output: Path, progress: Calla
         file.finish_layers()
         for layer in layers:
             file.add_evidence(layer.name, evidence.of_photographs(*file.pooled(layer.name), shard.keep))
+    known.finish()
 
 
 class Summaries:
@@ -129,17 +143,29 @@ def _pooled_at_once(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return most[:, 0].cpu().numpy(), flat.mean(1).cpu().numpy(), first.cpu().numpy()
 
 
-def _about(network: models.Network, batch: list[Seen], logits: Tensor, rows: list[int]) -> tuple[dict, dict]:
-    classes, probabilities = predict(network, logits[: len(batch)])
+def _rows(
+    network: models.Network, batch: list[Seen], found: Recording, rows: list[int], sha256: Callable[[str], str]
+) -> store.Rows:
+    """What a batch's forward pass says of its photographs; `rows` have whole maps."""
     shown = [one.photograph for one in batch]
+    classes, probabilities = predict(network, found.output[: len(batch)])
     texts = {
         "image": [photograph.key for photograph in shown],
         "label": [photograph.label for photograph in shown],
+        "sha256": [sha256(photograph.key) for photograph in shown],
         "predictions/name": [[network.class_names[c] for c in row] for row in classes],
         "maps_of": [shown[row].key for row in rows],
     }
     columns = {"crop": np.asarray([one.box for one in batch], np.float32)}
-    return texts, columns | {"predictions/class": classes, "predictions/probability": probabilities}
+    columns |= {"predictions/class": classes, "predictions/probability": probabilities}
+    layers = {name: {kind: values[: len(batch)] for kind, values in summary.items()} for name, summary in found.items()}
+    return store.Rows(texts, columns, layers)
+
+
+def _wanted(shard: ActivationsShard, with_maps: list[str] | None) -> Wanted:
+    whole = {photograph.key for photograph in shard.photographs if photograph.id in shard.maps}
+    mapped = shard.layers if with_maps is None else [name for name in shard.layers if name in with_maps]
+    return Wanted(shard.photographs, shard.layers, whole, mapped)
 
 
 def _layers_with_maps(shard: ActivationsShard, census: Path) -> list[str] | None:
