@@ -3,7 +3,6 @@
 Files are read one after the other and only their evidence: memory grows with the number of units and with nothing else.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,11 +152,9 @@ def histogram(part: Evidence) -> tuple[np.ndarray, np.ndarray]:
     low, high = low - flat / 2, high + flat / 2
     edges = np.linspace(low, high, BINS + 1, axis=1, dtype=np.float32)
     middles = np.nan_to_num(sketches.middles(part.sketch)).clip(low[:, None], high[:, None])
-    counts = [
-        np.histogram(values, bins=edge, weights=weights)[0]
-        for values, edge, weights in zip(middles, edges, part.sketch.count, strict=True)
-    ]
-    return np.stack(counts).astype(np.int32), edges
+    below = np.stack([(part.sketch.count * (middles < edge[:, None])).sum(1) for edge in edges.T], 1)
+    below[:, -1] = part.sketch.count.sum(1)  # the last bin holds its upper edge
+    return np.diff(below, axis=1).astype(np.int32), edges
 
 
 def _between(part: Evidence) -> np.ndarray:
@@ -196,13 +193,16 @@ def _class_counts(part: Evidence, photographs: Photographs, names: list[str]) ->
     """
     number_of = {name: number for number, name in enumerate(names)}
     classes = np.array([number_of.get(name, -1) for name in photographs.classes()[1]], np.int32)
-    index = np.full((len(part.best.image), CLASSES_KEPT), -1, np.int32)
-    share = np.zeros(index.shape, np.float32)
-    for unit, own in enumerate(classes[photographs.rows(part.best.image)].tolist()):
-        known = Counter(number for number in own if number >= 0)
-        for place, (number, count) in enumerate(known.most_common(CLASSES_KEPT)):
-            index[unit, place], share[unit, place] = number, count / len(own)
-    return index, share
+    own = classes[photographs.rows(part.best.image)]
+    same = own[:, :, None] == own[:, None, :]
+    is_first = (own >= 0) & ~np.tril(same, -1).any(2)
+    count = np.where(is_first, same.sum(2), 0)
+    kept = np.argsort(-count, 1, kind="stable")[:, :CLASSES_KEPT]  # of equals the one with the better photograph
+    most = np.take_along_axis(count, kept, 1)
+    index = np.where(most > 0, np.take_along_axis(own, kept, 1), -1)
+    missing = ((0, 0), (0, CLASSES_KEPT - kept.shape[1]))
+    index, most = np.pad(index, missing, constant_values=-1), np.pad(most, missing)
+    return index.astype(np.int32), (most / max(1, own.shape[1])).astype(np.float32)
 
 
 def _layer(part: Evidence, scene: "Scene", names: list[str]) -> store.LayerExamples:

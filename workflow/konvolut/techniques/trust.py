@@ -85,7 +85,7 @@ def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.nd
     ):
 
         def pooled(part: np.ndarray, _: int) -> dict:
-            return dict(recording.run(network.module, as_inputs(network, part)))
+            return dict(recording.run(network.module, as_inputs(network, part).contiguous()))
 
         for _, of_batch in memory.Halving(BATCH).over(pictures, pooled):
             for name, summary in of_batch.items():
