@@ -26,7 +26,7 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import record
 from konvolut.network.census import census
-from konvolut.network.streamline import as_input, narrowed
+from konvolut.network.streamline import as_input, computes_in_bfloat16, narrowed
 from konvolut.pictures.transforms import view_size
 
 RESNET50 = ModelSource("resnet50", "resnet50", "resnet50", "random:0")
@@ -124,6 +124,9 @@ def main() -> int:
     for layer in asked.layers:
         subject = contenders.open_subject(RESNET50, layer, asked.device)
         for precision in PRECISIONS:
+            if precision == "bfloat16" and not computes_in_bfloat16(subject.network.device):
+                print(f"{layer:18}{precision:11}  this CPU cannot compute in it", flush=True)
+                continue
             for batch in asked.batches:
                 try:
                     row = measured(subject, precision, batch, asked.px)

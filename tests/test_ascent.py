@@ -14,6 +14,7 @@ from konvolut.network import models
 from konvolut.network.streamline import streamlined
 from konvolut.pictures import ascent, climb, steps, transforms
 from konvolut.results.contents import PER_UNIT
+from marks import IN_BFLOAT16
 
 LAYER = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5)
 
@@ -108,7 +109,7 @@ def test_a_few_steps_raise_the_objective(network, name):
     assert (found.curve[:, -1] > found.curve[:, 0]).all()
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float32", pytest.param("bfloat16", marks=IN_BFLOAT16)])
 @pytest.mark.parametrize("name", ["lab", "lucid", "konvolut"])
 def test_a_unit_alone_is_the_same_bits_as_in_any_batch(lean, name, precision):
     coarse_steps = 6 if name == "konvolut" else 0

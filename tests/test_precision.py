@@ -9,8 +9,9 @@ import torch
 from konvolut.asked import censuses, costs, loads, recipes, shards
 from konvolut.asked.precision import read_precisions, settled
 from konvolut.asked.settings import ModelSource
-from konvolut.network import inspection, models, precision, record
+from konvolut.network import inspection, models, precision, record, streamline
 from konvolut.network.streamline import as_input, narrowed
+from marks import IN_BFLOAT16
 
 SOURCE = ModelSource("tiny", "tiny", "test_efficientnet", "random:1")
 
@@ -42,6 +43,26 @@ def test_float32_stays_where_the_gain_is_small_or_gradients_differ_or_a_layer_ca
     assert decided[decided["chosen"]]["precision"].tolist() == ["float32", "float32"]
 
 
+def test_a_device_without_the_other_precision_is_told_apart_from_one_where_it_is_slow():
+    decided = precision.decide(table(fast=(float("nan"), float("nan")), agreement=(0.0, 0.0)))
+    assert decided["reason"][0] == "float32: bfloat16 does not run on this device"
+    assert decided[decided["chosen"]]["precision"].tolist() == ["float32", "float32"]
+
+
+def test_what_cannot_be_measured_is_noted_with_its_reason(tmp_path, monkeypatch):
+    monkeypatch.setattr(streamline, "computes_in_bfloat16", lambda device: False)
+    inspection.inspect(shards.to_json(SOURCE), tmp_path / "layers.csv")
+    said = []
+    precision.choose(
+        shards.PrecisionShard(SOURCE, "cpu"), tmp_path / "layers.csv", tmp_path / "precision.csv", said.append
+    )
+    found = read_precisions(tmp_path / "precision.csv")
+    problems = found[found["precision"] == "bfloat16"]["problem"]
+    assert len(problems) == precision.LAYERS
+    assert problems.str.startswith("precision: bfloat16: this CPU cannot compute in it").all()
+    assert said[0] == "float32: bfloat16 does not run on this device"
+
+
 def test_the_fastest_batch_of_a_layer_is_chosen():
     both = pd.concat([table(batch=8), table(slow=(9.0, 31.0), fast=(5.0, 16.0), batch=32)], ignore_index=True)
     chosen = precision.decide(both).query("chosen")
@@ -55,7 +76,8 @@ def test_a_model_is_measured_and_the_table_read_again(tmp_path):
     precision.choose(shard, tmp_path / "layers.csv", tmp_path / "precision.csv", said.append)
     found = read_precisions(tmp_path / "precision.csv")
     assert found["layer"].nunique() == precision.LAYERS
-    assert (found["milliseconds"] > 0).all()
+    assert ((found["milliseconds"] > 0) == (found["problem"] == "")).all()  # not every CPU computes in bfloat16
+    assert (found[found["precision"] == "float32"]["problem"] == "").all()
     assert said[0].startswith(found["reason"][0])
     assert (found[found["precision"] == "float32"]["agreement"] == 1).all()
 
@@ -133,6 +155,7 @@ def test_how_many_are_made_at_once_is_no_part_of_a_passport():
     assert shards.told(shard)["recipe"] == told
 
 
+@IN_BFLOAT16
 def test_a_narrowed_network_puts_out_nearly_the_same_and_leaves_the_network_as_it_was():
     network = models.build(SOURCE)
     layer = censuses.LayerSpec("blocks.3", "bchw", 0, 10, 10, 16, 100, 0)

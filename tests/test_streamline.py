@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from konvolut.asked.settings import ModelSource
+from konvolut.errors import UserError
 from konvolut.network import models, streamline
 
 
@@ -139,3 +140,11 @@ def test_no_hook_is_left_behind():
     lean = streamline.streamlined(network, "end")
     for module in (network.module, lean.module):
         assert not [part for part in module.modules() if part._forward_hooks or part._forward_pre_hooks]
+
+
+def test_bfloat16_on_a_cpu_that_cannot_is_refused_in_one_sentence(monkeypatch):
+    network = streamline.streamlined(models.build(ModelSource("m", "m", "test_resnet", "random:0")), "layer1")
+    monkeypatch.setattr(streamline, "computes_in_bfloat16", lambda device: False)
+    with pytest.raises(UserError, match=r"precision: bfloat16: this CPU cannot compute in it.*possible: auto, float32"):
+        streamline.narrowed(network, "bfloat16")
+    assert streamline.narrowed(network, "float32") is network

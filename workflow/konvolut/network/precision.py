@@ -7,6 +7,7 @@ One precision for a model: its layers differ less in what they gain than models 
 alike. The batch, which no picture depends on, is each layer's own.
 """
 
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from konvolut.asked.loads import most_at_once
 from konvolut.asked.precision import COLUMNS, LEAST_BATCH_GAIN, PRECISIONS, best_batch
 from konvolut.asked.recipes import AT_ONCE
 from konvolut.asked.shards import PrecisionShard
+from konvolut.errors import UserError
 from konvolut.network import memory, models, record
 from konvolut.network.streamline import as_input, narrowed, streamlined
 
@@ -54,7 +56,8 @@ def choose(shard: PrecisionShard, census: Path, output: Path, say: Callable[[str
             rows += more_batches(network, layer_spec(census, layer), known, most_at_once(passes[layer], 1.0))
     table = decide(pd.DataFrame(rows))
     table.to_csv(output, index=False, lineterminator="\n")
-    say(f"{table['reason'][0]} ({table['gain'][0]} times as fast, gradients agree to {table['agreement'].min()})")
+    figures = f" ({table['gain'][0]} times as fast, gradients agree to {table['agreement'].min()})"
+    say(table["reason"][0] + (figures if table["gain"].notna().all() else ""))
     batches = ", ".join(map(str, table.query("chosen")["batch"]))
     say(f"batches of {batches} of the model's own inputs in {', '.join(layers)}")
 
@@ -77,10 +80,10 @@ def measure(network: models.Network, layer: LayerSpec) -> list[dict]:
             row["px"] = network.data.input_size[1]
             try:
                 seconds, gradient = _timed(lean, layer, _noise(network, batch), precision)
-            except (RuntimeError, NotImplementedError, TypeError) as error:  # no kernel for it, or no memory
+            except (UserError, RuntimeError, NotImplementedError, TypeError) as error:  # no kernel for it, no memory
                 if precision == PRECISIONS[0] and exact is None:
                     raise
-                rows.append(row | {"milliseconds": float("nan"), "agreement": 0.0, "problem": type(error).__name__})
+                rows.append(row | {"milliseconds": float("nan"), "agreement": 0.0, "problem": _problem(error)})
                 continue
             exact = gradient if exact is None else exact
             agreement = _agreement(gradient, exact)
@@ -116,12 +119,19 @@ def decide(table: pd.DataFrame) -> pd.DataFrame:
     fast, alike = gain >= LEAST_GAIN, agreement >= LEAST_AGREEMENT
     taken = PRECISIONS[1] if fast and alike else PRECISIONS[0]
     why = "clearly faster on this device" if fast else "bfloat16 is not clearly faster on this device"
+    if math.isnan(gain):
+        why = "bfloat16 does not run on this device"
     if fast and not alike:
         why = "gradients in bfloat16 are too far off"
     table = table.assign(gain=round(gain, 3), reason=f"{taken}: {why}", chosen=False)
     for _, rows in table[table["precision"] == taken].groupby("layer"):
         table.loc[rows.index[rows["batch"] == best_batch(rows)], "chosen"] = True
     return table.round({"milliseconds": 3, "agreement": 3})[list(COLUMNS)]
+
+
+def _problem(error: Exception) -> str:
+    """What an error says in its first line."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _noise(network: models.Network, batch: int) -> Tensor:

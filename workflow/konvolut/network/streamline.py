@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from konvolut.errors import UserError
 from konvolut.network.convolution import DILATED, Convolution, can_freeze
 from konvolut.network.models import Network
 
@@ -78,10 +79,23 @@ def streamlined(network: Network, *layers: str) -> Network:
 
 
 def narrowed(network: Network, precision: str) -> Network:
-    """A copy of the network that computes in `precision`; the network itself for float32 and auto."""
+    """A copy of the network that computes in `precision`; the network itself for float32 and auto.
+
+    Raises UserError for bfloat16 where the device cannot compute in it.
+    """
     if precision != "bfloat16":
         return network
+    if not computes_in_bfloat16(network.device):
+        raise UserError(
+            "precision: bfloat16: this CPU cannot compute in it, as oneDNN needs AVX-512 or AVX-NE-CONVERT for that;"
+            " possible: auto, float32"
+        )
     return dataclasses.replace(network, module=copy.deepcopy(network.module).to(torch.bfloat16))
+
+
+def computes_in_bfloat16(device: torch.device) -> bool:
+    """Whether convolutions in bfloat16 run on a device; of CPUs only some have the instructions."""
+    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def as_input(inputs: Tensor, precision: str) -> Tensor:
