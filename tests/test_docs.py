@@ -4,6 +4,7 @@ KONVOLUT_WRITE_SCHEMAS=1 pytest tests/test_docs.py writes the schemas anew from 
 """
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -110,6 +111,7 @@ def section_schema(section):
     return {"type": ["object", "null"], "additionalProperties": False, "properties": keys}
 
 
+@functools.cache
 def config_schema():
     top = {row[0]: row for row in table_under(TOP)}
     general = kinds.kinds_of(settings.Settings).items()
