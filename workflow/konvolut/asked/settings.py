@@ -116,7 +116,7 @@ class Settings:
 def load(config: Mapping, base: Path, read_images: Callable = sheets.read_images) -> Settings:
     """The settings that Snakemake's merged `config` means; relative paths refer to the folder `base`.
 
-    Reads both sheets and looks for the files that they name, photographs by `read_images(base, sheet)`. Raises UserError.
+    Reads both sheets and looks for the files they name, photographs by `read_images(base, sheet)`. Raises UserError.
     """
     given = kinds.mapping(config, "")
     top = kinds.kinds_of(Settings)
