@@ -1,5 +1,6 @@
 """The list of a large set: written by the process that the user started, read by those of its jobs."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,19 @@ def test_a_job_sees_what_the_process_of_the_user_saw_though_the_folder_has_chang
     assert listed.as_listed(Path(), "images.tsv") == seen
     assert len(listed.anew(Path(), "images.tsv")) == 6
     assert len(listed.as_listed(Path(), "images.tsv")) == 6
+
+
+def test_a_list_that_cannot_be_written_keeps_nobody_from_anything(folder, monkeypatch):
+    listed.anew(Path(), "images.tsv")
+
+    def refuse(*paths):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(listed.os, "replace", refuse)
+    seen = listed.anew(Path(), "images.tsv")
+    assert len(seen) == 5
+    assert list(listed.LIST.parent.iterdir()) == []
+    assert listed.as_listed(Path(), "images.tsv") == seen
 
 
 @pytest.mark.parametrize("spoil", ["sheet", "list", "few"])

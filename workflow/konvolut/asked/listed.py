@@ -3,6 +3,7 @@
 To look for a million files takes half a minute, and each job of a run is a process that has to know them all.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,10 +22,11 @@ OWN, SHARED = ("id", "key", "path"), ("source", "label", "group", "credit")
 
 def anew(base: Path, sheet: str) -> tuple[Photograph, ...]:
     """The photographs of a sheet as they lie there now; many are written down for the jobs of this run."""
-    LIST.unlink(missing_ok=True)
     found = sheets.read_images(base, sheet)
-    if len(found) >= WORTH_A_LIST:
-        _write(found, _origin(base, sheet))
+    with contextlib.suppress(OSError):  # jobs can do without it; a folder that takes no files is refused elsewhere
+        LIST.unlink(missing_ok=True)
+        if len(found) >= WORTH_A_LIST:
+            _write(found, _origin(base, sheet))
     return found
 
 
@@ -46,8 +48,11 @@ def _write(photographs: Sequence[Photograph], origin: str) -> None:
     told = {name: [getattr(one, name) for one in photographs] for name in OWN}
     temporary = LIST.with_name(f"{LIST.name}.{os.getpid()}.tmp")
     temporary.parent.mkdir(exist_ok=True)
-    temporary.write_text(json.dumps(told | {"origin": origin, "shared": list(known), "row": row}), encoding="utf-8")
-    os.replace(temporary, LIST)
+    try:
+        temporary.write_text(json.dumps(told | {"origin": origin, "shared": list(known), "row": row}), encoding="utf-8")
+        os.replace(temporary, LIST)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _origin(base: Path, sheet: str) -> str:

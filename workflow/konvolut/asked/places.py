@@ -28,7 +28,6 @@ PHOTOGRAPH_SUFFIXES = (
 )
 # What Snakemake takes for a wildcard of its own wherever it stands in a path; it knows no way to write such a name.
 WILDCARD = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}")
-
 NUMBER = re.compile(r"\d+")
 
 

@@ -194,9 +194,11 @@ def _class_counts(part: Evidence, photographs: Photographs, names: list[str]) ->
     number_of = {name: number for number, name in enumerate(names)}
     classes = np.array([number_of.get(name, -1) for name in photographs.classes()[1]], np.int32)
     own = classes[photographs.rows(part.best.image)]
-    same = own[:, :, None] == own[:, None, :]
-    is_first = (own >= 0) & ~np.tril(same, -1).any(2)
-    count = np.where(is_first, same.sum(2), 0)
+    of_unit = np.arange(len(own))[:, None] * (len(names) + 1) + own
+    _, first, counts = np.unique(of_unit, return_index=True, return_counts=True)
+    count = np.zeros(own.shape, np.int64)  # of each class, where it stands first
+    count.flat[first] = counts
+    count[own < 0] = 0
     kept = np.argsort(-count, 1, kind="stable")[:, :CLASSES_KEPT]  # of equals the one with the better photograph
     most = np.take_along_axis(count, kept, 1)
     index = np.where(most > 0, np.take_along_axis(own, kept, 1), -1)
