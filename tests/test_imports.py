@@ -35,7 +35,7 @@ ROWS = [
     {"provenance", "results.evidence", "asked.censuses", "lease", "folder", "hooks"},
     {"results.contents"},
     {"asked.configfiles", "asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
-    {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes"},
+    {"network.weights", "network.fields", "network.layouts", "network.stages", "network.memory", "network.classes", "network.onednn"},
     {"network.eager"},
     {"pictures.health", "pictures.images", "pictures.colours"},
     {"results.layout"},
@@ -64,7 +64,9 @@ ROWS = [
     {"asked.run", "network.models"},
     {"network.labels", "network.planes"},
     {"pictures.priors"},
+    {"network.gradients"},
     {"network.convolution"},
+    {"network.sums"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},
     {
         "network.inspection",

@@ -93,14 +93,6 @@ def test_gradients_of_a_streamlined_layer_are_the_same(name, layer, x):
     torch.testing.assert_close(gradients[1], gradients[0], atol=1e-5 * float(gradients[0].abs().max()), rtol=1e-3)
 
 
-def test_an_activation_after_a_sum_in_place_is_not_taken_over():
-    network = models.build(ModelSource("m", "m", "test_resnet", "random:3"))
-    block = streamline.streamlined(network, "layer3").module.get_submodule("layer2.0")
-    assert isinstance(block.conv1.activation, nn.ReLU)
-    assert block.conv2.activation is None
-    assert isinstance(block.act2, nn.ReLU)
-
-
 def test_no_normalisation_is_left_in_an_efficientnet():
     network = models.build(ModelSource("m", "m", "test_efficientnet", "random:3"))
     lean = streamline.streamlined(network, "conv_head")

@@ -4,8 +4,8 @@ Batch normalisation is folded into the convolution before it, which saves passes
 (early ones) of an ascent's time on tf_efficientnet_lite0, float32 on a CPU. Activations no longer work in place: for
 all but ReLU torch then copies their input for the gradient, which cost another fifth.
 
-On CPUs convolutions take over the ReLU or ReLU6 after them and how gradients go back through them (convolution.py), and
-linear maps of vectors, such as classifiers, take the samples of a batch one by one.
+On CPUs convolutions take over the ReLU or ReLU6 after them, how gradients go back through them (convolution.py) and the
+sums of shortcuts (sums.py), and linear maps of vectors, such as classifiers, take the samples of a batch one by one.
 """
 
 import copy
@@ -19,14 +19,16 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from konvolut.errors import UserError
-from konvolut.network.convolution import DILATED, Convolution, can_freeze
+from konvolut.network import onednn, sums
+from konvolut.network.convolution import Convolution, can_freeze
+from konvolut.network.gradients import DILATED
 from konvolut.network.models import Network
 
 # Folding changes the order of rounding only. Measured: below 1e-5 of the largest output for lite0 in float32.
 LARGEST_DEVIATION = 1e-3
+# Of the whole gradient's length: a ReLU that rounding turns on or off changes single numbers by more.
+LARGEST_DEVIATION_OF_GRADIENTS = 1e-2
 PROBE_SEED = 0
-# Activations that a convolution takes over.
-FUSED = (nn.ReLU, nn.ReLU6)
 
 
 class Folded(nn.Module):
@@ -71,6 +73,9 @@ def streamlined(network: Network, *layers: str) -> Network:
             part.inplace = False
     if network.device.type == "cpu":
         module = _if_same(module, frozen(module, layers, probe), expected, probe)
+        sums_taken = joined(module, layers, probe)
+        if _have_same_gradients(module, sums_taken, layers, probe):
+            module = _if_same(module, sums_taken, expected, probe)
         _dilate_pointwise(module)
         for name, part in list(module.named_modules()):
             if type(part) is nn.Linear and name:
@@ -95,13 +100,32 @@ def narrowed(network: Network, precision: str) -> Network:
 
 def computes_in_bfloat16(device: torch.device) -> bool:
     """Whether convolutions in bfloat16 run on a device; of CPUs only some have the instructions."""
-    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return device.type != "cpu" or onednn.computes_in_bfloat16()
 
 
 def as_input(inputs: Tensor, precision: str) -> Tensor:
     """Inputs (B, C, H, W) as `narrowed` takes them, colours last in memory as convolutions want it."""
     wanted = torch.bfloat16 if precision == "bfloat16" else inputs.dtype
+    if inputs.device.type == "cpu":
+        return _AsInput.apply(inputs, wanted)
     return inputs.to(wanted, memory_format=torch.channels_last)
+
+
+class _AsInput(torch.autograd.Function):
+    """Type and order one after the other; the gradient lies as the inputs did.
+
+    Both at once takes twice as long, and the gradient of a warp by gradients with the colours last a fourth longer.
+    """
+
+    @staticmethod
+    def forward(ctx, inputs: Tensor, wanted: torch.dtype) -> Tensor:
+        ctx.dtype, ctx.colours_first = inputs.dtype, inputs.is_contiguous()
+        return onednn.in_order(inputs.to(wanted))
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        order = torch.contiguous_format if ctx.colours_first else torch.channels_last
+        return gradient.to(ctx.dtype, memory_format=order), None
 
 
 def _dilate_pointwise(module: nn.Module) -> None:
@@ -136,7 +160,7 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
     activations = {
         conv: name
         for conv, name in seen.pairs
-        if type(module.get_submodule(name)) in FUSED and not {conv, name} & seen.ends
+        if type(module.get_submodule(name)) in onednn.FUSED and not {conv, name} & seen.ends
     }
     for name, part in module.named_modules():
         if can_freeze(part):
@@ -144,6 +168,13 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
             copied.set_submodule(name, Convolution(copied.get_submodule(name), activation))
     for name in activations.values():
         copied.set_submodule(name, nn.Identity())
+    return copied
+
+
+def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module:
+    """A copy of a frozen module whose convolutions take over the sums of shortcuts."""
+    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    sums.join(copied, layers, seen.ends)
     return copied
 
 
@@ -155,6 +186,28 @@ def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor],
         for name, output in expected.items()
     )
     return changed if same else module
+
+
+def _have_same_gradients(module: nn.Module, changed: nn.Module, layers: Sequence[str], probe: Tensor) -> bool:
+    """Whether the layers of two modules have alike gradients of the input: blocks are put together anew."""
+    expected, found = (_gradient(each, layers, probe) for each in (module, changed))
+    return bool((found - expected).norm() <= LARGEST_DEVIATION_OF_GRADIENTS * expected.norm())
+
+
+@torch.enable_grad()
+def _gradient(module: nn.Module, layers: Sequence[str], probe: Tensor) -> Tensor:
+    sums: list[Tensor] = []
+    # A copy, as what comes next may overwrite the output.
+    hook = lambda part, inputs, output: sums.append(output.clone().square().sum())  # noqa: E731
+    handles = [module.get_submodule(name).register_forward_hook(hook) for name in layers]
+    inputs = probe.clone().requires_grad_()
+    try:
+        module(inputs)
+    finally:
+        for handle in handles:
+            handle.remove()
+    (found,) = torch.autograd.grad(torch.stack(sums).sum(), inputs, allow_unused=True)
+    return torch.zeros_like(probe) if found is None else found
 
 
 @dataclasses.dataclass
