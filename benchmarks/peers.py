@@ -6,8 +6,8 @@ One thread, pictures of 224 px; the peers in float32, ours in float32 and in bfl
 peers. The time of a step is the difference between a long and a short run, so that what happens once (scores, first
 calls) does not count; contenders take turns within a round, and ratios are formed within a round, so that a busy
 machine touches both sides. Peers run in a process of their own, without our settings of the C library's memory. Ours is
-the recipe `lucid` in batches of its own size. "bare" is nothing but the streamlined network's forward pass up to the
-layer and the gradient of its input, in our process.
+the recipe `lucid` in batches of the size that the rule `precision` finds for the layer and this CPU. "bare" is nothing
+but the streamlined network's forward pass up to the layer and the gradient of its input, in our process.
 
 Quality: a unit's mean activation in standard deviations over the default photographs, on the finished picture and under
 held-out transforms; CPU seconds until our default recipe, with fewer steps, reaches what lucent has after 128. Each of
@@ -26,14 +26,16 @@ from concurrent.futures import ProcessPoolExecutor
 
 import contenders
 import numpy as np
+import pandas as pd
 import torch
 from contenders import Subject
 
 from konvolut import provenance
+from konvolut.asked.precision import best_batch
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.sheets import read_images
-from konvolut.network import memory, photographs, record
+from konvolut.network import memory, photographs, precision, record
 from konvolut.network.streamline import as_input, narrowed
 from konvolut.pictures import images, priors, scores
 from konvolut.pictures.transforms import view_size
@@ -53,6 +55,8 @@ OURS = ("float32", "bfloat16", "bare float32", "bare bfloat16", "lab", "lucid", 
 STEPS = {"float32": (2, 8), "bfloat16": (2, 8), "bare float32": (2, 8), "bare bfloat16": (2, 8)}
 STEPS |= {"lucent": (1, 5), "notebook": (1, 5), "horama": (1, 3)}
 PRECISIONS = ("float32", "bfloat16")
+# The largest batch that is tried.
+MOST_AT_ONCE = 32
 LUCENT_STEPS = 128
 QUALITY_LAYER, QUALITY_CHANNELS = "blocks.3.0", 8
 OUR_STEPS = {"lab": (100,), "lucid": (48, 64, 96, 128), "konvolut": (24, 48, 96, 128, 160), "maco": (64,)}
@@ -84,18 +88,30 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-def painters(subject: Subject) -> dict[str, tuple[Callable[[int], object], int]]:
+@functools.lru_cache
+def batches(model: str, layer: str) -> dict[str, int]:
+    """How many units ours paints at once in each precision: what the rule `precision` would say of this layer."""
+    subject = subject_of(model, layer)
+    rows, best = precision.measure(subject.network, subject.layer), {}
+    for how in PRECISIONS:
+        known = [row for row in rows if row["precision"] == how and not row["problem"]]
+        more = precision.more_batches(subject.network, subject.layer, known, MOST_AT_ONCE) if known else []
+        best[how] = best_batch(pd.DataFrame(known + more)) if known else named("lucid").at_once
+    return best
+
+
+def painters(model: str, layer: str) -> dict[str, tuple[Callable[[int], object], int]]:
     """Each contender as a function of the number of steps, and how many units it paints at once."""
-    recipe = named("lucid", retries=0, keep_every=0)
-    units = list(range(recipe.at_once))
+    subject, recipe = subject_of(model, layer), named("lucid", retries=0, keep_every=0)
 
-    def ours(precision: str, steps: int) -> None:
-        contenders.konvolut(subject, units, dataclasses.replace(recipe, steps=steps, precision=precision), PX)
+    def ours(precision: str, count: int, steps: int) -> None:
+        changed = dataclasses.replace(recipe, steps=steps, precision=precision, units_per_batch=count)
+        contenders.konvolut(subject, list(range(count)), changed, PX)
 
-    mine = {precision: (functools.partial(ours, precision), len(units)) for precision in PRECISIONS}
+    mine = {how: (functools.partial(ours, how, count), count) for how, count in batches(model, layer).items()}
     alone = {
-        f"bare {precision}": (functools.partial(bare, subject, len(units), precision), len(units))
-        for precision in PRECISIONS
+        f"bare {how}": (functools.partial(bare, subject, count, how), count)
+        for how, count in batches(model, layer).items()
     }
     return {
         **mine,
@@ -117,7 +133,7 @@ def bare(subject: Subject, units: int, precision: str, steps: int) -> None:
 
 def step_time(name: str, model: str, layer: str) -> float:
     """CPU seconds per channel and step of one contender."""
-    run, units = painters(subject_of(model, layer))[name]
+    run, units = painters(model, layer)[name]
     short, long = STEPS[name]
     run(short)  # first calls compile and allocate
     spent = cpu_seconds(lambda: run(long)) - cpu_seconds(lambda: run(short))
@@ -135,10 +151,10 @@ def step_times(
     return times
 
 
-def print_times(model: str, layer: str, times: dict[str, list[float]]) -> None:
+def print_times(model: str, layer: str, times: dict[str, list[float]], counts: dict[str, int]) -> None:
     ours = min((times[precision] for precision in PRECISIONS), key=statistics.median)
     cells = [f"{name} {1000 * statistics.median(values):7.1f} ms" for name, values in times.items()]
-    print(f"{model:9}{layer:19}{'   '.join(cells)}")
+    print(f"{model:9}{layer:19}{'   '.join(cells)}   (batches of {', '.join(map(str, counts.values()))})")
     for name in ("lucent", "notebook", "horama"):
         print(f"{'':28}{name:9} / konvolut {shown(ratios(times[name], ours))}")
     for name in PRECISIONS:
@@ -201,9 +217,9 @@ def print_quality(processes: dict[bool, ProcessPoolExecutor]) -> None:
     print(f"\nlite0 {QUALITY_LAYER}, {QUALITY_CHANNELS} channels\n{'':36}clean  held-out     CPU")
     runs = [("lucent", LUCENT_STEPS, PRECISIONS[0])]
     runs += [(name, steps, how) for name, counts in OUR_STEPS.items() for steps in counts for how in PRECISIONS]
-    for name, steps, precision in runs:
-        clean, moved, spent = processes[name in OURS].submit(paint, name, steps, precision).result()
-        print(f"{f'{name}, {steps} steps, {precision}':36}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
+    for name, steps, how in runs:
+        clean, moved, spent = processes[name in OURS].submit(paint, name, steps, how).result()
+        print(f"{f'{name}, {steps} steps, {how}':36}{clean:5.1f}{moved:10.1f}{spent:8.1f} s", flush=True)
 
 
 def main() -> None:
@@ -220,7 +236,8 @@ def main() -> None:
         processes = {True: ours, False: theirs}
         for model in asked.models:
             for layer in [name for name in LAYERS[model] if not asked.layers or name in asked.layers]:
-                print_times(model, layer, step_times(processes, model, layer, asked.rounds))
+                counts = ours.submit(batches, model, layer).result()
+                print_times(model, layer, step_times(processes, model, layer, asked.rounds), counts)
         if asked.quality:
             print_quality(processes)
 
