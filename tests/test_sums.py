@@ -187,6 +187,19 @@ def test_gradients_come_out_the_same_twice():
     assert torch.equal(first, again)
 
 
+def test_branches_hand_on_their_input_from_one_to_the_next():
+    torch.manual_seed(0)
+    taken = nn.Sequential(frozen(Many()))
+    assert sums.join(taken, [], [])
+    calls = {node.target: node.args for node in taken[0].graph.nodes if node.op == "call_module"}
+    assert calls["right"][2] == "overwritten"  # by the left one alone, whose gradient is its own
+    assert calls["left"][2] == "added"  # by the pooling
+
+
+def test_where_nothing_is_taken_over_it_says_so():
+    assert not sums.join(nn.Sequential(frozen(Decides())), [], [])
+
+
 def test_what_is_taken_over_is_one_call():
     taken = nn.Sequential(frozen(BLOCKS["identity, ReLU"]()))
     sums.join(taken, [], [])
@@ -221,8 +234,8 @@ def test_gradients_that_are_wrong_are_not_taken(monkeypatch):
     joined = set()
 
     def join(module, layers, ends):
-        sums_join(module, layers, ends)
         joined.update(part for part in module.modules() if isinstance(part, Convolution))
+        return sums_join(module, layers, ends)
 
     sums_join = sums.join
     monkeypatch.setattr(sums, "join", join)

@@ -12,6 +12,7 @@ import copy
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
@@ -23,6 +24,7 @@ from konvolut.network import onednn, sums
 from konvolut.network.convolution import Convolution, can_freeze
 from konvolut.network.gradients import DILATED
 from konvolut.network.models import Network
+from konvolut.network.record import Reached
 
 # Folding changes the order of rounding only. Measured: below 1e-5 of the largest output for lite0 in float32.
 LARGEST_DEVIATION = 1e-3
@@ -73,9 +75,9 @@ def streamlined(network: Network, *layers: str) -> Network:
             part.inplace = False
     if network.device.type == "cpu":
         module = _if_same(module, frozen(module, layers, probe), expected, probe)
-        sums_taken = joined(module, layers, probe)
-        if _have_same_gradients(module, sums_taken, layers, probe):
-            module = _if_same(module, sums_taken, expected, probe)
+        changed = joined(module, layers, probe)
+        if changed is not None and _have_same_gradients(module, changed, layers, probe):
+            module = _if_same(module, changed, expected, probe)
         _dilate_pointwise(module)
         for name, part in list(module.named_modules()):
             if type(part) is nn.Linear and name:
@@ -171,11 +173,10 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
     return copied
 
 
-def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module:
-    """A copy of a frozen module whose convolutions take over the sums of shortcuts."""
+def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module | None:
+    """A copy of a frozen module whose convolutions take over the sums of shortcuts; None where there are none."""
     seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
-    sums.join(copied, layers, seen.ends)
-    return copied
+    return copied if sums.join(copied, layers, seen.ends) else None
 
 
 def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
@@ -196,17 +197,26 @@ def _have_same_gradients(module: nn.Module, changed: nn.Module, layers: Sequence
 
 @torch.enable_grad()
 def _gradient(module: nn.Module, layers: Sequence[str], probe: Tensor) -> Tensor:
-    sums: list[Tensor] = []
-    # A copy, as what comes next may overwrite the output.
-    hook = lambda part, inputs, output: sums.append(output.clone().square().sum())  # noqa: E731
-    handles = [module.get_submodule(name).register_forward_hook(hook) for name in layers]
+    """Of the input, from the squares of all layers' outputs in a pass that ends at the last of them."""
+    sums: dict[str, Tensor] = {}
+
+    def note(name: str):
+        def hook(part: nn.Module, inputs: tuple, output: Tensor) -> None:
+            sums[name] = output.clone().square().sum()  # a copy, as what comes next may overwrite the output
+            if len(sums) == len(layers):
+                raise Reached
+
+        return hook
+
+    handles = [module.get_submodule(name).register_forward_hook(note(name)) for name in layers]
     inputs = probe.clone().requires_grad_()
     try:
-        module(inputs)
+        with suppress(Reached):
+            module(inputs)
     finally:
         for handle in handles:
             handle.remove()
-    (found,) = torch.autograd.grad(torch.stack(sums).sum(), inputs, allow_unused=True)
+    (found,) = torch.autograd.grad(torch.stack(list(sums.values())).sum(), inputs, allow_unused=True)
     return torch.zeros_like(probe) if found is None else found
 
 

@@ -23,11 +23,12 @@ ADDITIONS = (operator.add, operator.iadd, torch.add)
 HOLDERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def join(module: nn.Module, layers: Collection[str], ends: Collection[str]) -> None:
-    """Let the convolutions of a module take over what they can, in place.
+def join(module: nn.Module, layers: Collection[str], ends: Collection[str]) -> bool:
+    """Let the convolutions of a module take over what they can, in place; whether there was anything.
 
     Nothing is touched in blocks around one of the `layers`, nor are the activations taken that end one (`ends`).
     """
+    found = False
     names = [name for name, part in module.named_modules() if name and not isinstance(part, (*HOLDERS, Convolution))]
     for name in sorted(names, key=lambda name: -name.count(".")):
         block = module.get_submodule(name)
@@ -37,6 +38,8 @@ def join(module: nn.Module, layers: Collection[str], ends: Collection[str]) -> N
             kept = {end.removeprefix(f"{name}.") for end in ends}
             if graph is not None and _rewrite(block, graph, kept):
                 module.set_submodule(name, fx.GraphModule(block, graph, type(block).__name__).eval())
+                found = True
+    return found
 
 
 class _Reader(fx.Tracer):
@@ -73,7 +76,8 @@ def _rewrite(block: nn.Module, graph: fx.Graph, ends: Collection[str]) -> bool:
         and not node.kwargs
     }
     sums = [_take_sum(graph, node, free, modules, ends) for node in list(graph.nodes) if _is_sum(node)]
-    forks = [_fork(graph, node, free, modules) for node in list(graph.nodes) if node in free]
+    # From the last one on: each is then the only one that reads what the one before it passes on.
+    forks = [_fork(graph, node, free, modules) for node in reversed(list(graph.nodes)) if node in free]
     graph.lint()
     return any(sums) or any(forks)
 
