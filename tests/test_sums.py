@@ -243,6 +243,40 @@ def test_gradients_that_are_wrong_are_not_taken(monkeypatch):
     assert not graphs(streamline.streamlined(network, "layer4").module)
 
 
+class Listed(nn.Module):
+    """As SelecSLS: a block that takes a tensor or a list of them, which its code cannot be read for at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        x = x if isinstance(x, list) else [x]
+        return [self.conv(x[0]) + x[0], *x]
+
+
+class Lists(nn.Module):
+    """Two of them, the second one given a list."""
+
+    def __init__(self):
+        super().__init__()
+        self.blocks, self.end = nn.ModuleList([Listed(), Listed()]), nn.Identity()
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.end(x[0])
+
+
+def test_a_block_that_is_given_a_list_stays_as_it_was():
+    data = models.DataConfig((3, 16, 16), (0.5,) * 3, (0.5,) * 3, "bicubic", 1.0, "center")
+    module = Lists().eval().requires_grad_(False)
+    lean = streamline.streamlined(models.Network(module, {}, "", data), "end")
+    assert not graphs(lean.module)
+    x = torch.rand(2, 3, 16, 16)
+    torch.testing.assert_close(lean.module(x), module(x))
+
+
 def test_kernels_are_laid_out_anew_for_another_shape_and_not_copied():
     part = frozen(nn.Sequential(nn.Conv2d(8, 8, 3, padding=1)))[0]
     part.kernels.clear()
