@@ -76,8 +76,8 @@ def streamlined(network: Network, *layers: str) -> Network:
     if network.device.type == "cpu":
         module = _if_same(module, frozen(module, layers, probe), expected, probe)
         changed = joined(module, layers, probe)
-        if changed is not None and _have_same_gradients(module, changed, layers, probe):
-            module = _if_same(module, changed, expected, probe)
+        if changed is not None and _does_the_same(changed, module, expected, probe):
+            module = changed
         _dilate_pointwise(module)
         for name, part in list(module.named_modules()):
             if type(part) is nn.Linear and name:
@@ -181,23 +181,27 @@ def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
 
 def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
     """The changed module if its layers put out what is expected, else (an output was used elsewhere too) the module."""
-    found = _watch(changed, tuple(expected), probe).outputs
-    same = expected.keys() == found.keys() and all(
-        (found[name] - output).abs().max() <= LARGEST_DEVIATION * output.abs().max()
+    return changed if _puts_out(changed, expected, probe) else module
+
+
+def _puts_out(module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> bool:
+    found = _watch(module, tuple(expected), probe).outputs
+    return expected.keys() == found.keys() and all(
+        bool((found[name] - output).abs().max() <= LARGEST_DEVIATION * output.abs().max())
         for name, output in expected.items()
     )
-    return changed if same else module
 
 
-def _have_same_gradients(module: nn.Module, changed: nn.Module, layers: Sequence[str], probe: Tensor) -> bool:
-    """Whether the layers of two modules have alike gradients of the input: blocks were put together anew, and what a
-    block does with something else than a tensor was not seen."""
-    expected = _gradient(module, layers, probe)
+def _does_the_same(changed: nn.Module, module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> bool:
+    """Whether a module whose blocks were put together anew has the same outputs and alike gradients of its input."""
     try:
-        found = _gradient(changed, layers, probe)
-    except Exception:  # whatever a block's code does that was read for a tensor and is given a list of them
+        if not _puts_out(changed, expected, probe):
+            return False
+        found = _gradient(changed, tuple(expected), probe)
+    except Exception:  # whatever the code of a block does that was read for a tensor and is given a list of them
         return False
-    return bool((found - expected).norm() <= LARGEST_DEVIATION_OF_GRADIENTS * expected.norm())
+    gradient = _gradient(module, tuple(expected), probe)
+    return bool((found - gradient).norm() <= LARGEST_DEVIATION_OF_GRADIENTS * gradient.norm())
 
 
 @torch.enable_grad()
