@@ -72,7 +72,7 @@ ROWS = [
     {"asked.run", "network.models"},
     {"network.labels", "network.planes"},
     {"pictures.priors"},
-    {"network.gradients"},
+    {"network.gradients", "network.trial"},
     {"network.convolution"},
     {"network.sums"},
     {"network.photographs", "network.streamline", "network.census", "pictures.parameters", "pictures.views"},

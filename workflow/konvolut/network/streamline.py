@@ -10,9 +10,7 @@ sums of shortcuts (sums.py), and linear maps of vectors, such as classifiers, ta
 
 import copy
 import dataclasses
-from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 
 import torch
 import torch.nn.functional as F
@@ -24,12 +22,8 @@ from konvolut.network import onednn, sums
 from konvolut.network.convolution import Convolution, can_freeze
 from konvolut.network.gradients import DILATED
 from konvolut.network.models import Network
-from konvolut.network.record import Reached
+from konvolut.network.trial import does_the_same, puts_out, watch
 
-# Folding changes the order of rounding only. Measured: below 1e-5 of the largest output for lite0 in float32.
-LARGEST_DEVIATION = 1e-3
-# Of the whole gradient's length: a ReLU that rounding turns on or off changes single numbers by more.
-LARGEST_DEVIATION_OF_GRADIENTS = 1e-2
 PROBE_SEED = 0
 
 
@@ -67,7 +61,7 @@ class Single(nn.Module):
 def streamlined(network: Network, *layers: str) -> Network:
     """The network for ascents of some layers, which put out the same; what the others put out may be another thing."""
     module, probe = copy.deepcopy(network.module), _probe(network)
-    expected = _watch(module, layers, probe).outputs
+    expected = watch(module, layers, probe).outputs
     module = _if_same(module, folded(module, layers, probe), expected, probe)
     module.to(memory_format=torch.channels_last)
     for part in module.modules():
@@ -76,7 +70,7 @@ def streamlined(network: Network, *layers: str) -> Network:
     if network.device.type == "cpu":
         module = _if_same(module, frozen(module, layers, probe), expected, probe)
         changed = joined(module, layers, probe)
-        if changed is not None and _does_the_same(changed, module, expected, probe):
+        if changed is not None and does_the_same(changed, module, expected, probe):
             module = changed
         _dilate_pointwise(module)
         for name, part in list(module.named_modules()):
@@ -145,7 +139,7 @@ def _probe(network: Network) -> Tensor:
 @torch.no_grad()
 def folded(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module:
     """A copy of a module in eval mode without its batch normalisations that were given a convolution's very output."""
-    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    seen, copied = watch(module, layers, probe), copy.deepcopy(module)
     for conv, normalisation in seen.pairs:
         if conv not in layers and _is_plain_normalisation(module.get_submodule(normalisation)):
             _fold(copied, conv, normalisation)
@@ -158,7 +152,7 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
 
     An activation that ends one of the `layers` stays a module: objectives look before it (views.py).
     """
-    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    seen, copied = watch(module, layers, probe), copy.deepcopy(module)
     activations = {
         conv: name
         for conv, name in seen.pairs
@@ -175,107 +169,13 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
 
 def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module | None:
     """A copy of a frozen module whose convolutions take over the sums of shortcuts; None where there are none."""
-    seen, copied = _watch(module, layers, probe), copy.deepcopy(module)
+    seen, copied = watch(module, layers, probe), copy.deepcopy(module)
     return copied if sums.join(copied, layers, seen.ends) else None
 
 
 def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
     """The changed module if its layers put out what is expected, else (an output was used elsewhere too) the module."""
-    return changed if _puts_out(changed, expected, probe) else module
-
-
-def _puts_out(module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> bool:
-    found = _watch(module, tuple(expected), probe).outputs
-    return expected.keys() == found.keys() and all(
-        bool((found[name] - output).abs().max() <= LARGEST_DEVIATION * output.abs().max())
-        for name, output in expected.items()
-    )
-
-
-def _does_the_same(changed: nn.Module, module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> bool:
-    """Whether a module whose blocks were put together anew has the same outputs and alike gradients of its input."""
-    try:
-        if not _puts_out(changed, expected, probe):
-            return False
-        found = _gradient(changed, tuple(expected), probe)
-    except Exception:  # whatever the code of a block does that was read for a tensor and is given a list of them
-        return False
-    gradient = _gradient(module, tuple(expected), probe)
-    return bool((found - gradient).norm() <= LARGEST_DEVIATION_OF_GRADIENTS * gradient.norm())
-
-
-@torch.enable_grad()
-def _gradient(module: nn.Module, layers: Sequence[str], probe: Tensor) -> Tensor:
-    """Of the input, from the squares of all layers' outputs in a pass that ends at the last of them."""
-    sums: dict[str, Tensor] = {}
-
-    def note(name: str):
-        def hook(part: nn.Module, inputs: tuple, output: Tensor) -> None:
-            sums[name] = output.clone().square().sum()  # a copy, as what comes next may overwrite the output
-            if len(sums) == len(layers):
-                raise Reached
-
-        return hook
-
-    handles = [module.get_submodule(name).register_forward_hook(note(name)) for name in layers]
-    inputs = probe.clone().requires_grad_()
-    try:
-        with suppress(Reached):
-            module(inputs)
-    finally:
-        for handle in handles:
-            handle.remove()
-    (found,) = torch.autograd.grad(torch.stack(list(sums.values())).sum(), inputs, allow_unused=True)
-    return torch.zeros_like(probe) if found is None else found
-
-
-@dataclasses.dataclass
-class _Seen:
-    """One forward pass: (convolution, module that was given its very output) where both were called once; the layers'
-    outputs; the modules whose very output is a layer's."""
-
-    pairs: list[tuple[str, str]]
-    outputs: dict[str, Tensor]
-    ends: set[str]
-
-
-@torch.no_grad()
-def _watch(module: nn.Module, layers: Sequence[str], probe: Tensor) -> _Seen:
-    # Of each output: itself, its version (one more after each change in place) and who put it out, the maker first.
-    returned: dict[int, tuple[object, int, list[str]]] = {}
-    outputs: dict[str, Tensor] = {}
-    pairs, ends, handles = [], set(), []
-    calls: Counter[str] = Counter()
-    modules = dict(module.named_modules())
-
-    def given(name: str):
-        def hook(part: nn.Module, inputs: tuple) -> None:
-            calls[name] += 1
-            output, version, makers = returned.get(id(inputs[0]), (None, 0, ())) if inputs else (None, 0, ())
-            if makers and isinstance(modules[makers[0]], nn.Conv2d) and output._version == version:
-                pairs.append((makers[0], name))
-
-        return hook
-
-    def made(name: str):
-        def hook(part: nn.Module, inputs: tuple, output: object) -> None:
-            makers = returned.setdefault(id(output), (output, getattr(output, "_version", 0), []))[2]
-            makers.append(name)
-            if name in layers:
-                outputs[name] = output.clone()
-                ends.update(makers)
-
-        return hook
-
-    try:
-        for name, part in modules.items():
-            handles += [part.register_forward_pre_hook(given(name)), part.register_forward_hook(made(name))]
-        module(probe)
-    finally:
-        for handle in handles:
-            handle.remove()
-    once = [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1]
-    return _Seen(once, outputs, ends)
+    return changed if puts_out(changed, expected, probe) else module
 
 
 def _is_plain_normalisation(part: nn.Module) -> bool:
