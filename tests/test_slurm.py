@@ -97,10 +97,12 @@ def test_a_sweep_through_the_slurm_profile_gives_the_same_bytes_and_gpu_jobs_ask
 
 def disastrous(folder: Path) -> list[str]:
     """The command with a profile that at the first attempt grants dreams too little memory and inversion a minute, and
-    has channels on another node than the rest."""
+    has channels on another node than the rest: what starts on a lost node before Slurm takes it for lost fails at once,
+    as often as it is tried again."""
     profile = yaml.safe_load((ROOT / "config/profiles/slurm/config.yaml").read_text())
     profile["set-resources"] += ["dreams:mem_mb=250 + (attempt - 1) * 2500", "inversion:runtime=attempt"]
-    for rule, node in (("channels", "node2"), ("dreams", "node1"), ("inversion", "node1")):
+    others = ("dreams", "inversion", "precision", "saliency", "activations", "examples")
+    for rule, node in (("channels", "node2"), *((other, "node1") for other in others)):
         profile["set-resources"].append(f"{rule}:slurm_extra='--nodelist={node}' if attempt == 1 else ''")
     (folder / "profile").mkdir()
     (folder / "profile/config.yaml").write_text(yaml.safe_dump(profile))
