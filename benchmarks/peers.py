@@ -88,7 +88,6 @@ def cpu_seconds(call: Callable[[], object]) -> float:
     return time.process_time() - started
 
 
-@functools.lru_cache
 def batches(model: str, layer: str) -> dict[str, int]:
     """How many units ours paints at once in each precision: what the rule `precision` would say of this layer."""
     subject = subject_of(model, layer)
@@ -100,19 +99,16 @@ def batches(model: str, layer: str) -> dict[str, int]:
     return best
 
 
-def painters(model: str, layer: str) -> dict[str, tuple[Callable[[int], object], int]]:
-    """Each contender as a function of the number of steps, and how many units it paints at once."""
-    subject, recipe = subject_of(model, layer), named("lucid", retries=0, keep_every=0)
+def painters(subject: Subject, counts: dict[str, int]) -> dict[str, tuple[Callable[[int], object], int]]:
+    """Each contender as a function of the number of steps, and how many units it paints at once: ours `counts`."""
+    recipe = named("lucid", retries=0, keep_every=0)
 
     def ours(precision: str, count: int, steps: int) -> None:
         changed = dataclasses.replace(recipe, steps=steps, precision=precision, units_per_batch=count)
         contenders.konvolut(subject, list(range(count)), changed, PX)
 
-    mine = {how: (functools.partial(ours, how, count), count) for how, count in batches(model, layer).items()}
-    alone = {
-        f"bare {how}": (functools.partial(bare, subject, count, how), count)
-        for how, count in batches(model, layer).items()
-    }
+    mine = {how: (functools.partial(ours, how, count), count) for how, count in counts.items()}
+    alone = {f"bare {how}": (functools.partial(bare, subject, count, how), count) for how, count in counts.items()}
     return {
         **mine,
         **alone,
@@ -131,9 +127,9 @@ def bare(subject: Subject, units: int, precision: str, steps: int) -> None:
         torch.autograd.grad(forward(inputs).mean(), inputs)
 
 
-def step_time(name: str, model: str, layer: str) -> float:
+def step_time(name: str, model: str, layer: str, counts: dict[str, int]) -> float:
     """CPU seconds per channel and step of one contender."""
-    run, units = painters(model, layer)[name]
+    run, units = painters(subject_of(model, layer), counts)[name]
     short, long = STEPS[name]
     run(short)  # first calls compile and allocate
     spent = cpu_seconds(lambda: run(long)) - cpu_seconds(lambda: run(short))
@@ -141,13 +137,13 @@ def step_time(name: str, model: str, layer: str) -> float:
 
 
 def step_times(
-    processes: dict[bool, ProcessPoolExecutor], model: str, layer: str, rounds: int
+    processes: dict[bool, ProcessPoolExecutor], model: str, layer: str, counts: dict[str, int], rounds: int
 ) -> dict[str, list[float]]:
     """CPU seconds per channel and step of each contender, one number per round."""
     times: dict[str, list[float]] = {name: [] for name in STEPS}
     for _ in range(rounds):
         for name, collected in times.items():
-            collected.append(processes[name in OURS].submit(step_time, name, model, layer).result())
+            collected.append(processes[name in OURS].submit(step_time, name, model, layer, counts).result())
     return times
 
 
@@ -237,7 +233,7 @@ def main() -> None:
         for model in asked.models:
             for layer in [name for name in LAYERS[model] if not asked.layers or name in asked.layers]:
                 counts = ours.submit(batches, model, layer).result()
-                print_times(model, layer, step_times(processes, model, layer, asked.rounds), counts)
+                print_times(model, layer, step_times(processes, model, layer, counts, asked.rounds), counts)
         if asked.quality:
             print_quality(processes)
 

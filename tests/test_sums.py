@@ -207,6 +207,15 @@ def test_what_is_taken_over_is_one_call():
     assert [node.target for node in taken[0].graph.nodes if node.op == "call_module"] == ["conv1", "conv2", "conv3"]
 
 
+def test_an_activation_that_is_used_twice_stays_a_module():
+    """Gradients that leak (leaks.py) would find only one of its uses."""
+    block = BLOCKS["identity, ReLU"]()
+    block.act1 = block.act2 = block.act3
+    taken = nn.Sequential(frozen(block))
+    assert sums.join(taken, [], [])
+    assert taken[0].conv3.activation is None
+
+
 def test_a_block_around_a_layer_that_is_asked_for_stays_as_it_is():
     taken = nn.Sequential(frozen(BLOCKS["identity, ReLU"]()), frozen(BLOCKS["plain"]()))
     sums.join(taken, ["0.conv2"], [])

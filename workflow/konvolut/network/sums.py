@@ -10,6 +10,7 @@ or where there is nothing to take over, stays as it is.
 """
 
 import operator
+from collections import Counter
 from collections.abc import Collection, Iterator
 
 import torch
@@ -19,7 +20,7 @@ from konvolut.network import onednn
 from konvolut.network.convolution import Convolution
 
 ADDITIONS = (operator.add, operator.iadd, torch.add)
-# Modules that hold blocks and do nothing of their own, and those that have no parts.
+# Modules that hold blocks and do nothing of their own.
 HOLDERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
@@ -62,7 +63,8 @@ def _read(block: nn.Module) -> fx.Graph | None:
 def _rewrite(block: nn.Module, graph: fx.Graph, ends: Collection[str]) -> bool:
     """Whether anything was taken over."""
     modules = dict(block.named_modules())
-    calls = [node.target for node in graph.nodes if node.op == "call_module"]
+    calls = Counter(node.target for node in graph.nodes if node.op == "call_module")
+    ends = {*ends, *(name for name, count in calls.items() if count > 1)}  # what is used again stays a module
     for node in [node for node in graph.nodes if _is_nothing(node, modules)]:
         node.replace_all_uses_with(node.args[0])
         graph.erase_node(node)
@@ -71,7 +73,7 @@ def _rewrite(block: nn.Module, graph: fx.Graph, ends: Collection[str]) -> bool:
         for node in graph.nodes
         if node.op == "call_module"
         and isinstance(modules[node.target], Convolution)
-        and calls.count(node.target) == 1
+        and calls[node.target] == 1
         and len(node.args) == 1
         and not node.kwargs
     }
