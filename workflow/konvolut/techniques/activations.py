@@ -126,13 +126,10 @@ def narrowed(maps: np.ndarray, dtype: str) -> np.ndarray:
 def _pooled_by_blocks(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Maximum, mean and first place of the maximum of each row, by numpy's argmax, which is faster than torch's."""
     rows, cells = flat.shape
-    values, first, mean = flat.numpy(), np.empty(rows, np.intp), torch.empty(rows)
-    step = max(1, BLOCK // cells)
-    for begin in range(0, rows, step):
-        part = slice(begin, begin + step)
-        np.argmax(values[part], 1, out=first[part])
-        torch.mean(flat[part], 1, out=mean[part])
-    return values.ravel().take(first + np.arange(0, rows * cells, cells)), mean.numpy(), first
+    blocks = flat.split(max(1, BLOCK // cells))
+    found = [(block.numpy().argmax(1), block.mean(1).numpy()) for block in blocks]
+    first, mean = (np.concatenate(parts) for parts in zip(*found, strict=True)) if len(blocks) > 1 else found[0]
+    return flat.numpy()[np.arange(rows), first], mean, first
 
 
 def _pooled_at_once(flat: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
