@@ -139,7 +139,8 @@ def _run_rules(shown: tuple[Photograph, ...], layers: tuple[str, ...], home: Pat
 
 
 def synced(path: Path, write: Callable) -> float:
-    """Seconds until what `write(path)` wrote is on the disk."""
+    """Seconds until the new file that `write(path)` made is on the disk."""
+    path.unlink(missing_ok=True)
     started = time.perf_counter()
     write(path)
     with path.open("rb") as file:

@@ -68,7 +68,7 @@ class ActivationsWriter:
             place = f"layers/{layer}/{name}"
             if place not in self.growing:
                 how = self.compression[name]
-                chunks = map_chunks(rows, self.maps_at_most, how) if name == "maps" else _pooled_chunks(rows)
+                chunks = map_chunks(rows, max(1, self.maps_at_most), how) if name == "maps" else _pooled_chunks(rows)
                 self.growing[place] = Growing(self.file, place, chunks, how)
             self.growing[place].add(rows)
 
@@ -104,7 +104,7 @@ def new_activations(
 
     `compression` of the maps, and of the cells: blosc-lz4 (fast, needs the hdf5plugin filter), gzip or none.
     """
-    with new_file(path, "activations", passport) as file:
+    with new_file(path, "activations", passport, large=maps_at_most > 0) as file:
         writer = ActivationsWriter(file, compression, maps_at_most, cells)
         yield writer
         writer.finish()

@@ -16,22 +16,30 @@ from konvolut.results import layout
 
 FORMAT = "konvolut/1"
 TEXT = h5py.string_dtype("utf-8")
+# How large files are laid out: chunks wait in memory until they fill a page, as a write of half a megabyte takes half as
+# long as its chunks one by one. Files that are small would be larger by two pages.
+PAGED = {"fs_strategy": "page", "fs_page_size": 2**20, "page_buf_size": 2**22}
 File, Group = h5py.File, h5py.Group
 
 
 @contextlib.contextmanager
-def new_file(path: Path, kind: str, passport: dict) -> Iterator[h5py.File]:
-    """A file to be filled within a `with` block; it gets its name when the block ends without an error."""
+def new_file(path: Path, kind: str, passport: dict, large: bool = False) -> Iterator[h5py.File]:
+    """A file to be filled within a `with` block; it gets its name when the block ends without an error.
+
+    By then it is on the disk: a machine that dies leaves no name without its bytes.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with h5py.File(temporary, "w", libver=("earliest", "v114")) as file:
+        with h5py.File(temporary, "w", libver=("earliest", "v114"), **(PAGED if large else {})) as file:
             file.attrs["format"] = FORMAT
             file.attrs["kind"] = kind
             file.attrs["passport"] = json.dumps(passport, sort_keys=True, ensure_ascii=False)
             yield file
             file.visititems(lambda place, item: _explain(item, kind, place))
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -83,35 +91,34 @@ def put(
 
 
 class Growing:
-    """A dataset that grows by rows; they wait until they fill a chunk, so that each chunk is compressed once."""
+    """A dataset that grows by rows; they wait until they fill a row of chunks, so that each is compressed and written once."""
 
     def __init__(self, group: h5py.Group, name: str, chunks: tuple[int, ...], compression: str) -> None:
-        self.group, self.name, self.chunks, self.compression = group, name, chunks, compression
-        self.waiting: list[np.ndarray] = []
-        self.rows = 0
+        self.group, self.name = group, name
+        self.options = {"chunks": chunks, "fletcher32": True, **compressed(compression)}
+        self.waiting: np.ndarray | None = None
+        self.count = 0
 
     def add(self, values: np.ndarray) -> None:
         """Add rows (n, ...)."""
-        self.waiting.append(values)
-        self.rows += len(values)
-        if self.rows >= self.chunks[0]:
-            self._write(self.rows - self.rows % self.chunks[0])
+        if self.waiting is None:
+            self.waiting = np.empty((self.options["chunks"][0], *values.shape[1:]), values.dtype)
+            shape, longest = (0, *values.shape[1:]), (None, *values.shape[1:])
+            self.group.create_dataset(self.name, shape, values.dtype, maxshape=longest, **self.options)
+        while len(values):
+            taken = values[: len(self.waiting) - self.count]
+            self.waiting[self.count : self.count + len(taken)] = taken
+            self.count, values = self.count + len(taken), values[len(taken) :]
+            if self.count == len(self.waiting):
+                self.finish()
 
     def finish(self) -> None:
         """Write what still waits."""
-        if self.rows or self.name not in self.group:
-            self._write(self.rows)
-
-    def _write(self, count: int) -> None:
-        values = np.concatenate(self.waiting)
-        self.waiting, self.rows = [values[count:]], len(values) - count
-        if self.name not in self.group:
-            options = {"chunks": self.chunks, "fletcher32": True, **compressed(self.compression)}
-            self.group.create_dataset(self.name, data=values[:count], maxshape=(None, *values.shape[1:]), **options)
-            return
-        dataset = self.group[self.name]
-        dataset.resize(len(dataset) + count, axis=0)
-        dataset[len(dataset) - count :] = values[:count]
+        if self.count:
+            dataset = self.group[self.name]
+            dataset.resize(len(dataset) + self.count, axis=0)
+            dataset[len(dataset) - self.count :] = self.waiting[: self.count]
+            self.count = 0
 
 
 def put_joined(file: h5py.File, paths: Sequence[Path], left_out: str) -> None:

@@ -44,7 +44,7 @@ def compute(shard: ActivationsShard, census: Path, output: Path, progress: Calla
     done = 0
     with (
         Looks(output, passport, _wanted(shard, with_maps)) as known,
-        store.new_activations(Path(output), passport, shard.compression, max(1, len(shard.maps))) as file,
+        store.new_activations(Path(output), passport, shard.compression, len(shard.maps)) as file,
         torch.no_grad(),  # not inference_mode: tensors then count their changes, see Summaries
         record(network.module, layers, keep=keep) as recording,
     ):
