@@ -181,6 +181,8 @@ def test_the_pictures_of_one_layer_at_a_time_are_in_memory(folder, judged, monke
     own = [folder / "one" / "0.h5", folder / "one" / "20.h5"]
     files = trust.Files(*tables, own, folder / "one" / "alike.h5", paths)
     shard = shards.TrustShard(SOURCES["one"], tuple(SOURCES.values()), LAYERS, 3, "cpu")
-    trust.judge(shard, files, tmp_path / "trust.h5", lambda *_: None)
+    told = []
+    trust.judge(shard, files, tmp_path / "trust.h5", lambda *how_far: told.append(how_far))
     assert len(most) >= len(LAYERS) - 1
     assert max(most) == 1
+    assert told == [(step, len(most)) for step in range(1, len(most) + 1)]

@@ -77,7 +77,7 @@ class Looks:
         if self._file is None:
             number = max((int(path.stem) for path in self.folder.glob(BATCHES)), default=-1) + 1
             writing = store.new_activations(
-                self.folder / f"{number:06}.h5", self.passport, "none", max(1, len(self.wanted.maps)), cells="none"
+                self.folder / f"{number:06}.h5", self.passport, "none", len(self.wanted.maps), cells="none"
             )
             self._file, self._begun = self._filling.enter_context(writing), time.monotonic()
         self._file.add_rows(rows)

@@ -52,25 +52,25 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
     networks = {source.key: source for source in shard.models}
     pictured = _by_layer(files.channels)
     twins = {layer: _Twins(files, own, layer, _channels(paths)) for layer, paths in pictured.items()}
-    facts = {}
-    for key in [own, *(key for key in networks if key != own)]:
-        wanted = {layer: part.layers_of(key) for layer, part in twins.items()}
-        if key != own and not any(wanted.values()):
-            continue
+    facts, done = {}, 0
+    wanted = {source: {layer: part.layers_of(source) for layer, part in twins.items()} for source in networks}
+    asked = [own, *(key for key in networks if key != own and any(wanted[key].values()))]
+    for key in asked:
         network = models.build(networks[key], models.choose_device(shard.device))
         facts = facts or network.facts()
         for layer, paths in pictured.items():
             below = _below(files.census[own], layer, shard.layers) if key == own else []
-            specs = [layer_spec(files.census[key], name) for name in dict.fromkeys([*below, *wanted[layer]])]
+            specs = [layer_spec(files.census[key], name) for name in dict.fromkeys([*below, *wanted[key][layer]])]
             reached = maxima(network, specs, _pictures(paths)) if specs else {}
             twins[layer].note(key, reached)
             if key == own:
                 below_reached = {name: reached[name] for name in below}
                 twins[layer].path = _paths(files, shard, layer, twins[layer].channels, below_reached)
+            done += 1
+            progress(done, len(asked) * len(pictured))
     contents = {layer: part.trust() for layer, part in twins.items()}
     code = provenance.code_digest("techniques.trust")
     store.write_named(Path(output), "trust", contents, provenance.passport(technique="trust", code=code, **facts))
-    progress(len(pictured), len(pictured))
 
 
 def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.ndarray) -> dict[str, np.ndarray]:
