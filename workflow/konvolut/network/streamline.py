@@ -10,7 +10,7 @@ sums of shortcuts (sums.py), and linear maps of vectors, such as classifiers, ta
 
 import copy
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +25,8 @@ from konvolut.network.models import Network
 from konvolut.network.trial import does_the_same, puts_out, watch
 
 PROBE_SEED = 0
+# How often blocks that do not do the same once their sums are taken over are halved, to find those that do.
+HALVINGS = 4
 
 
 class Folded(nn.Module):
@@ -69,9 +71,7 @@ def streamlined(network: Network, *layers: str) -> Network:
             part.inplace = False
     if network.device.type == "cpu":
         module = _if_same(module, frozen(module, layers, probe), expected, probe)
-        changed = joined(module, layers, probe)
-        if changed is not None and does_the_same(changed, module, expected, probe):
-            module = changed
+        module = joined(module, expected, probe)
         _dilate_pointwise(module)
         for name, part in list(module.named_modules()):
             if type(part) is nn.Linear and name:
@@ -167,10 +167,23 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
     return copied
 
 
-def joined(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module | None:
-    """A copy of a frozen module whose convolutions take over the sums of shortcuts; None where there are none."""
-    seen, copied = watch(module, layers, probe), copy.deepcopy(module)
-    return copied if sums.join(copied, layers, seen.ends) else None
+def joined(module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
+    """A frozen module whose convolutions take over the sums of shortcuts, in all blocks together that then do the same."""
+    layers, ends = tuple(expected), watch(module, tuple(expected), probe).ends
+
+    def tried(module: nn.Module, blocks: Collection[str] | None, halvings: int) -> nn.Module:
+        """All of the blocks where they do the same, else what is possible of their halves, one after the other."""
+        copied = copy.deepcopy(module)
+        blocks = sums.join(copied, layers, ends, blocks)
+        if blocks and does_the_same(copied, module, expected, probe):
+            return copied
+        if halvings and len(blocks) > 1:
+            middle = len(blocks) // 2
+            for half in (blocks[:middle], blocks[middle:]):
+                module = tried(module, half, halvings - 1)
+        return module
+
+    return tried(module, None, HALVINGS)
 
 
 def _if_same(module: nn.Module, changed: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:

@@ -24,22 +24,26 @@ ADDITIONS = (operator.add, operator.iadd, torch.add)
 HOLDERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 
-def join(module: nn.Module, layers: Collection[str], ends: Collection[str]) -> bool:
-    """Let the convolutions of a module take over what they can, in place; whether there was anything.
+def join(
+    module: nn.Module, layers: Collection[str], ends: Collection[str], only: Collection[str] | None = None
+) -> list[str]:
+    """Let the convolutions of a module take over what they can, in place; names of the blocks where there was anything.
 
-    Nothing is touched in blocks around one of the `layers`, nor are the activations taken that end one (`ends`).
+    Nothing is touched in blocks around one of the `layers`, nor are the activations taken that end one (`ends`). `only`
+    are the blocks that are looked at, None for all.
     """
-    found = False
+    found = []
     names = [name for name, part in module.named_modules() if name and not isinstance(part, (*HOLDERS, Convolution))]
     for name in sorted(names, key=lambda name: -name.count(".")):
         block = module.get_submodule(name)
         inside = any(layer.startswith(f"{name}.") for layer in layers)
-        if not inside and any(isinstance(part, Convolution) for part in block.modules()):
+        asked = only is None or name in only
+        if asked and not inside and any(isinstance(part, Convolution) for part in block.modules()):
             graph = _read(block)
             kept = {end.removeprefix(f"{name}.") for end in ends}
             if graph is not None and _rewrite(block, graph, kept):
                 module.set_submodule(name, fx.GraphModule(block, graph, type(block).__name__).eval())
-                found = True
+                found.append(name)
     return found
 
 
