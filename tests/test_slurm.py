@@ -97,8 +97,8 @@ def test_a_sweep_through_the_slurm_profile_gives_the_same_bytes_and_gpu_jobs_ask
 
 def disastrous(folder: Path) -> list[str]:
     """The command with a profile that at the first attempt grants dreams too little memory and inversion a minute, and
-    has channels on the node that will be lost. Tries again wait a tenth as long, as this Slurm misses a node after 15 s,
-    not 300."""
+    has channels on the node that will be lost. Tries again wait a tenth as long, as this Slurm misses a node after 15 s
+    in place of 300."""
     profile = yaml.safe_load((ROOT / "config/profiles/slurm/config.yaml").read_text())
     (waits,) = [one for one in profile["default-resources"] if one.startswith("slurm_extra=")]
     assert "* 150}" in waits

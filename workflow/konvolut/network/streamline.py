@@ -168,7 +168,7 @@ def frozen(module: nn.Module, layers: Sequence[str], probe: Tensor) -> nn.Module
 
 
 def joined(module: nn.Module, expected: dict[str, Tensor], probe: Tensor) -> nn.Module:
-    """A frozen module whose convolutions take over the sums of shortcuts, in all blocks together that then do the same."""
+    """A frozen module whose convolutions take over the sums of shortcuts, in blocks that together still do the same."""
     layers, ends = tuple(expected), watch(module, tuple(expected), probe).ends
 
     def tried(module: nn.Module, blocks: Collection[str] | None, halvings: int) -> nn.Module:
