@@ -26,7 +26,7 @@ from konvolut.network.trial import does_the_same, puts_out, watch
 
 PROBE_SEED = 0
 # How often blocks that do not do the same once their sums are taken over are halved, to find those that do.
-HALVINGS = 4
+HALVINGS = 3
 
 
 class Folded(nn.Module):
