@@ -1,7 +1,9 @@
 """The store gives back what was put in, whole or not at all."""
 
 import dataclasses
+import errno
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -282,3 +284,43 @@ def test_the_drawing_describes_what_lies_at_the_top_and_what_lies_in_a_layer():
         "see sketches.py"
     )
     assert layout.attributes("channels", "pictures/noise/curve")["description"].startswith("the objective before")
+
+
+def test_a_result_is_on_the_disk_before_it_gets_its_name(tmp_path, rng, monkeypatch):
+    path, synced = tmp_path / "0-2.h5", []
+    sync = os.fsync
+
+    def watched(number):
+        sync(number)
+        synced.append((os.fstat(number).st_ino, path.exists()))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    store.write_pictures(path, "channels", {"noise": pictures(rng)}, {})
+    assert synced == [(path.stat().st_ino, False)]
+
+
+def test_a_disk_that_is_found_full_only_at_the_end_leaves_no_result(tmp_path, rng, monkeypatch):
+    path = tmp_path / "0-2.h5"
+    monkeypatch.setattr(os, "fsync", lambda number: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no space")))
+    with pytest.raises(OSError, match="no space"):
+        store.write_pictures(path, "channels", {"noise": pictures(rng)}, {})
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setattr(os, "fsync", lambda number: (_ for _ in ()).throw(OSError(errno.ENOSYS, "what is that?")))
+    store.write_pictures(path, "channels", {"noise": pictures(rng)}, {})
+    assert store.read_pictures(path)["noise"].channel.tolist() == [0, 7, 14]
+
+
+@pytest.mark.parametrize("compression", ["none", "blosc-lz4"])
+def test_maps_that_come_a_few_at_a_time_are_read_as_they_came_in_a_file_little_larger(tmp_path, compression):
+    maps = np.random.default_rng(3).normal(size=(61, 24, 28, 28)).astype(np.float16)
+    path = tmp_path / "0-60.h5"
+    with store.new_activations(path, {}, compression, len(maps)) as file:
+        for first, count in ((0, 1), (1, 7), (8, 40), (48, 2), (50, 11)):
+            file.add_layer("layer", {"maps": maps[first : first + count]})
+        blank = {name: np.zeros((1, 1)) for name in ("crop", "predictions/class", "predictions/probability")}
+        file.add({}, blank)
+    with h5py.File(path) as file:
+        kept = file["layers/layer/maps"]
+        np.testing.assert_array_equal(kept[()], maps)
+        assert kept.fletcher32
+        assert path.stat().st_size < kept.id.get_storage_size() + 2.2 * 2**20, "two pages, each of them not quite full"

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ TEXT = h5py.string_dtype("utf-8")
 # long as its chunks one by one. Files that are small would be larger by two pages.
 PAGED = {"fs_strategy": "page", "fs_page_size": 2**20, "page_buf_size": 2**22}
 File, Group = h5py.File, h5py.Group
+# What file systems say that know no fsync: some in user space.
+CANNOT_PROMISE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
 
 
 @contextlib.contextmanager
@@ -38,11 +41,20 @@ def new_file(path: Path, kind: str, passport: dict, large: bool = False) -> Iter
             file.attrs["passport"] = json.dumps(passport, sort_keys=True, ensure_ascii=False)
             yield file
             file.visititems(lambda place, item: _explain(item, kind, place))
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        _sync(temporary)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Have a file's bytes on the disk, where its file system can promise that; full disks are often told of only here."""
+    with path.open("rb") as written:
+        try:
+            os.fsync(written.fileno())
+        except OSError as error:
+            if error.errno not in CANNOT_PROMISE:
+                raise
 
 
 def _explain(item, kind: str, place: str) -> None:
