@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from konvolut.asked import costs, cuts, loads, outputs, plan, report, settings, sweep
+from konvolut.asked import costs, cuts, loads, outputs, plan, reductions, report, settings, sweep
 from konvolut.asked.costs import Pass, Speed
 from konvolut.asked.cuts import Load
 from konvolut.asked.recipes import named
@@ -220,11 +220,35 @@ def test_a_sweep_answers_as_a_plain_filter_of_its_plan_would(planned, tmp_path):
 
 
 def test_examples_are_granted_more_where_more_units_and_files_are_merged():
-    few = cuts.asked_for_examples(2_000, 1)
-    assert cuts.asked_for_examples(26_560, 98)["runtime"] == few["runtime"]  # ImageNet's 50,000: the least is enough
-    many = cuts.asked_for_examples(26_560, 1954)
+    few = reductions.asked_for_examples(2_000, 1)
+    of_imagenet = reductions.asked_for_examples(26_560, 98)  # 50,000 photographs
+    assert of_imagenet["runtime"] == few["runtime"]
+    many = reductions.asked_for_examples(26_560, 1954)
     assert many["runtime"] > 5 * 60 > few["runtime"]
-    assert cuts.asked_for_examples(300_000, 98)["mem_mb"] > 3 * few["mem_mb"]
+    assert reductions.asked_for_examples(300_000, 98)["mem_mb"] > 3 * few["mem_mb"]
+
+
+def test_look_alikes_are_granted_more_where_more_units_meet_over_more_photographs():
+    least = reductions.asked_for_alike(2_504, 2_504, 20)
+    assert reductions.asked_for_alike(26_560, 26_560, 5_000)["runtime"] == least["runtime"] == 120
+    of_ten_models = reductions.asked_for_alike(26_560, 250_000, 50_000)["runtime"]
+    assert 8 * 60 < of_ten_models < 24 * 60
+    assert reductions.asked_for_alike(26_560, 500_000, 50_000)["runtime"] == pytest.approx(2 * of_ten_models, abs=1)
+
+
+def test_trust_is_granted_what_all_networks_take_to_look_at_all_pictures():
+    network, slow = Pass(gflop=8.0, mcells=22.0, input_px=224, receptive_field_px=224, weights_mb=100.0), SPEED
+    quick = dataclasses.replace(slow, per_gflop=slow.per_gflop / 500, per_mcell=slow.per_mcell / 500)
+    few = [{"layer": "a", "units": 8, "mb": 1.2}]
+    every = [{"layer": f"{number // 4}", "units": 125, "mb": 19.0} for number in range(212)]  # four jobs a layer
+    assert reductions.asked_for_trust(few, [network], slow) == {"runtime": 60, "mem_mb": 2000}
+    one, ten = (reductions.asked_for_trust(every, [network] * count, slow) for count in (1, 10))
+    passes = 0.5 * 212 * 125 * slow.seconds(8.0, 22.0)
+    assert one["runtime"] > 3 * passes / 60 > 60
+    assert ten["runtime"] == pytest.approx(10 * one["runtime"], rel=0.01)
+    assert reductions.asked_for_trust(every, [network] * 10, quick)["runtime"] == 60
+    wide = [{"layer": "a", "units": 2048, "mb": 2500.0}]
+    assert reductions.asked_for_trust(wide, [network], slow)["mem_mb"] > 3 * 2500 + 4 * 100
 
 
 def test_a_model_is_granted_what_its_own_row_of_the_plan_says(tmp_path):

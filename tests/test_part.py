@@ -281,3 +281,9 @@ def test_tidying_leaves_only_the_parts_of_planned_jobs_that_are_not_finished(tmp
     store.write_pictures(folder / "0-3.h5", "channels", {}, {})
     part.tidy(tmp_path, [folder / "0-3.h5", folder / "4-7.h5"])
     assert sorted(path.name for path in folder.iterdir()) == ["0-3.h5", "4-7.h5.part"]
+    whole = [tmp_path / model / "trust.h5" for model in ("finished", "unfinished", "gone")]
+    for path in whole:
+        store.write_named(part.folder_of(path) / "000001.h5", "trust", {}, {})
+    store.write_named(whole[0], "trust", {}, {})
+    part.tidy(tmp_path, whole[:2])
+    assert [part.folder_of(path).exists() for path in whole] == [False, True, False]

@@ -1,5 +1,6 @@
 """Trust: photographs shown as if they were synthetic pictures must reach what the stored activations say."""
 
+import os
 import weakref
 from types import SimpleNamespace
 
@@ -185,4 +186,35 @@ def test_the_pictures_of_one_layer_at_a_time_are_in_memory(folder, judged, monke
     trust.judge(shard, files, tmp_path / "trust.h5", lambda *how_far: told.append(how_far))
     assert len(most) >= len(LAYERS) - 1
     assert max(most) == 1
-    assert told == [(step, len(most)) for step in range(1, len(most) + 1)]
+    assert told == [(step, len(most)) for step in range(len(most) + 1)]
+
+
+def test_a_job_that_died_goes_on_with_the_network_and_layer_that_it_was_at(folder, judged, monkeypatch, tmp_path):
+    names = {name: folder / name for name in SOURCES}
+    tables = ({name: home / file for name, home in names.items()} for file in ("layers.csv", "examples.h5"))
+    own = [folder / "one" / "0.h5", folder / "one" / "20.h5"]
+    pictures = [folder / "channels" / "layer3" / "0-9.h5"]
+    files = trust.Files(*tables, own, folder / "one" / "alike.h5", pictures)
+    shard = shards.TrustShard(SOURCES["one"], tuple(SOURCES.values()), LAYERS, 3, "cpu")
+    output, looked, look = tmp_path / "trust.h5", [], trust.maxima
+
+    def watched(network, *given):
+        looked.append(network)
+        if len(looked) == 2:
+            raise KeyboardInterrupt
+        return look(network, *given)
+
+    monkeypatch.setattr(trust, "maxima", watched)
+    with pytest.raises(KeyboardInterrupt):
+        trust.judge(shard, files, output, lambda *_: None)
+    assert not output.exists()
+    trust.judge(shard, files, output, lambda *_: None)
+    assert len(looked) == 3, "one network before, the other one twice"
+    assert output.read_bytes() == (folder / "trust.h5").read_bytes()
+    assert not list(tmp_path.glob("*.part"))
+    looked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        trust.judge(shard, files, output, lambda *_: None)
+    os.utime(pictures[0], (1, 1))
+    trust.judge(shard, files, output, lambda *_: None)
+    assert len(looked) == 4, "the pictures are others now"

@@ -45,8 +45,8 @@ rule trust:
         "../envs/konvolut.yaml"
     resources:
         gpu=sweep.gpu,
-        mem_mb=per_attempt(2000),
-        runtime=per_attempt(60),
+        mem_mb=sweep.mem_mb("trust"),
+        runtime=sweep.runtime("trust"),
     params:
         shard=sweep.told.shard("trust"),
         code=code_digest("techniques.trust"),

@@ -42,8 +42,8 @@ rule alike:
         "../envs/konvolut.yaml"
     threads: 2
     resources:
-        mem_mb=per_attempt(4000),
-        runtime=per_attempt(120),
+        mem_mb=sweep.mem_mb("alike"),
+        runtime=sweep.runtime("alike"),
     params:
         shard=sweep.told.shard("alike"),
         code=code_digest("techniques.alike"),

@@ -20,11 +20,6 @@ TIMES_RUNTIME, LEAST_RUNTIME_MIN = 3, 20
 BASE_MB, BYTES_PER_CELL, MB = 1200, 4, 1e6
 # The file's, the network as it is, made ready, and in bfloat16.
 WEIGHTS_COPIES = 4
-# Of what one file of activations says of one unit: read, unpacked and merged into what is known of it, on a busy core;
-# and what a unit holds in memory meanwhile, two parts of 6.8 KB and what sorting them together takes.
-SECONDS_PER_MERGE, MERGE_BYTES = 2e-4, 40_000
-# ASSUME: enough for gradients of the network, by which effective fields are found where fields are not exact.
-EXAMPLES_LEAST_MIN, EXAMPLES_LEAST_MB = 60, 4000
 COPIES = 3  # of a picture in memory: the batch, the shard, the file
 
 
@@ -64,19 +59,16 @@ def asked_of_scheduler(load: Load, units: int, speed: Speed) -> dict[str, int]:
     cells = load.batch * load.view * load.one.mcells * MB * BYTES_PER_CELL  # gradients are freed on the way
     held = COPIES * units * load.bytes * load.is_held
     return {
-        "runtime": max(LEAST_RUNTIME_MIN, math.ceil(TIMES_RUNTIME * seconds / SECONDS_PER_MINUTE)),
-        "mem_mb": _hundreds(BASE_MB + WEIGHTS_COPIES * load.one.weights_mb + (cells + held) / MB),
+        "runtime": max(LEAST_RUNTIME_MIN, minutes(seconds)),
+        "mem_mb": hundreds(BASE_MB + WEIGHTS_COPIES * load.one.weights_mb + (cells + held) / MB),
     }
 
 
-def asked_for_examples(units: int, files: int) -> dict[str, int]:
-    """The same for the job that merges what so many files of activations say of each of so many units."""
-    seconds = units * files * SECONDS_PER_MERGE
-    return {
-        "runtime": max(EXAMPLES_LEAST_MIN, math.ceil(TIMES_RUNTIME * seconds / SECONDS_PER_MINUTE)),
-        "mem_mb": max(EXAMPLES_LEAST_MB, _hundreds(BASE_MB + units * MERGE_BYTES / MB)),
-    }
+def minutes(seconds: float) -> int:
+    """What a job of so many seconds should be granted."""
+    return math.ceil(TIMES_RUNTIME * seconds / SECONDS_PER_MINUTE)
 
 
-def _hundreds(megabytes: float) -> int:
+def hundreds(megabytes: float) -> int:
+    """Megabytes, rounded up."""
     return math.ceil(megabytes / 100) * 100

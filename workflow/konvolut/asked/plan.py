@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import loads, shards, survey
+from konvolut.asked import loads, reductions, shards, survey
 from konvolut.asked.aims import check_aims
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
-from konvolut.asked.cuts import MB, Load, asked_for_examples, asked_of_scheduler, cut
+from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import Channels, ModelSource, Settings
 from konvolut.errors import UserError, nearest
@@ -44,16 +44,20 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
 
     Raises UserError for layers, channels and cells that a model does not have.
     """
+    tables = {model.key: read_census(censuses[model.key]) for model in settings.models}
+    pictures: dict[str, list[dict]] = {}
+    for model in settings.models:
+        pictures[model.key] = _rows_of_model(settings, model, tables[model.key], speed)
+        check_aims(settings, model.id, tables[model.key], pictures[model.key])
+    asked = _asked_by_whole_models(settings, tables, pictures, speed)
     rows = []
     for model in settings.models:
-        census = read_census(censuses[model.key])
-        pictures = _rows_of_model(settings, model, census, speed)
-        check_aims(settings, model.id, census, pictures)
-        rows += pictures
-        rows += [_row(technique, model.key, "") for technique in _of_whole_models(settings)]
+        census = tables[model.key]
+        rows += pictures[model.key]
+        rows += [_row(name, model.key, "") | asked[name, model.key] for name in _of_whole_models(settings)]
         rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
-        layers |= dict.fromkeys(resolve_layers(layers_of(settings, "activations"), census, "activations", model.id))
+        layers |= dict.fromkeys(_recorded(settings, model, census))
         rows.append(_examples_row(model.key, layers, census, rows))
         order = {layer: index for index, layer in enumerate(census["layer"])}
         rows += [_row("atlas", model.key, layer) for layer in sorted(layers, key=order.get)]
@@ -189,11 +193,35 @@ def _of_whole_models(settings: Settings) -> list[str]:
     return ["alike", "trust"] if is_trusted else ["alike"]
 
 
+def _asked_by_whole_models(
+    settings: Settings, tables: Mapping[str, pd.DataFrame], pictures: Mapping[str, list[dict]], speed: Speed
+) -> dict[tuple[str, str], dict]:
+    """What look-alikes and trust ask of a scheduler, by technique and model."""
+    units = {
+        model.key: _units(tables[model.key], _recorded(settings, model, tables[model.key])) for model in settings.models
+    }
+    networks = [passes_of(table)[""] for table in tables.values()]
+    asked = {}
+    for key, count in units.items():
+        channels = [row for row in pictures[key] if row["technique"] == "channels"]
+        asked["alike", key] = reductions.asked_for_alike(count, sum(units.values()), len(settings.images))
+        asked["trust", key] = reductions.asked_for_trust(channels, networks, speed)
+    return asked
+
+
+def _recorded(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
+    """The layers of which activations are kept."""
+    return resolve_layers(layers_of(settings, "activations"), census, "activations", model.id)
+
+
+def _units(census: pd.DataFrame, layers: Iterable[str]) -> int:
+    return int(census.set_index("layer")["channels"].loc[list(layers)].sum())
+
+
 def _examples_row(model: str, layers: Iterable[str], census: pd.DataFrame, rows: Sequence[dict]) -> dict:
     """The job that merges what all files of activations say of the units of some layers."""
-    units = int(census.set_index("layer")["channels"].loc[list(layers)].sum())
     files = sum(row["technique"] == "activations" and row["model"] == model for row in rows)
-    return _row("examples", model, "") | asked_for_examples(units, files)
+    return _row("examples", model, "") | reductions.asked_for_examples(_units(census, layers), files)
 
 
 def _channels(settings: Settings, section: str, model: ModelSource, layer: str, census: pd.DataFrame) -> list[int]:

@@ -12,6 +12,7 @@ Batches of any other passport are stale and deleted.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from pathlib import Path
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import store
+from konvolut.results.evidence import Trust
 from konvolut.results.contents import (
     ClassPicture,
     Fooling,
@@ -44,6 +46,7 @@ NAMED = {
     "layer_dreams": LayerPicture,
     "caricature": LayerPicture,
     "classes": ClassPicture,
+    "trust": Trust,  # by network and layer, until those of all networks are there
 }
 IN_ROWS = "saliency"  # a row per photograph in arrays of all
 LOOKED = "activations"  # see looks.py
@@ -177,7 +180,8 @@ def tidy(results: Path, planned: Iterable[Path]) -> None:
     """Delete the parts of what is finished, and of what no plan asks for any more."""
     known = set(planned)
     for technique in (*OPTIMISED, *NAMED, IN_ROWS, LOOKED):
-        for folder in Path(results).glob(f"*/{technique}/**/*{SUFFIX}"):
+        found = Path(results).glob(f"*/{technique}/**/*{SUFFIX}"), Path(results).glob(f"*/{technique}.h5{SUFFIX}")
+        for folder in itertools.chain(*found):
             output = folder.with_suffix("")
             if output.exists() or output not in known:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from konvolut import provenance
+from konvolut.asked.reductions import ALIKE_BYTES
 from konvolut.asked.shards import AlikeShard
 from konvolut.errors import UserError
 from konvolut.results import store
@@ -21,7 +22,7 @@ from konvolut.results.evidence import Alike
 
 # Bytes of the columns that are compared with all others at once, and of those that pass by: the first decides how often
 # everything is read, the second what a product takes.
-OWN_BYTES, PASSING_BYTES = 2**31, 2**28
+OWN_BYTES, PASSING_BYTES = ALIKE_BYTES, 2**28
 ROWS_AT_ONCE = 1024  # of squares summed in float32 before float64 takes over: they stay within a core's cache
 NOBODY = -1
 LAYER, LAYERS = "inside", "across"  # relations beside those to other models

@@ -9,6 +9,11 @@ twins  whether the picture also excites the units that are most alike over photo
        in other models.
 """
 
+import functools
+import hashlib
+import json
+import os
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +23,7 @@ import torch
 
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
-from konvolut.asked.shards import TrustShard
+from konvolut.asked.shards import TrustShard, to_json
 from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import record
@@ -26,6 +31,7 @@ from konvolut.network.shapes import takes
 from konvolut.pictures import images
 from konvolut.results import store
 from konvolut.results.evidence import Trust
+from konvolut.results.part import Part
 from konvolut.techniques.activations import summarise
 
 START = "noise"
@@ -47,30 +53,48 @@ class Files:
 
 
 def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int, int], None]) -> None:
-    """Write for each picture of a channel how far it can be trusted; only one layer's are in memory at a time."""
+    """Write for each picture of a channel how far it can be trusted; only one layer's are in memory at a time.
+
+    What is known after each network and layer outlives the death of the job.
+    """
     own = shard.model.key
     networks = {source.key: source for source in shard.models}
     pictured = _by_layer(files.channels)
     twins = {layer: _Twins(files, own, layer, _channels(paths)) for layer, paths in pictured.items()}
-    facts, done = {}, 0
-    wanted = {source: {layer: part.layers_of(source) for layer, part in twins.items()} for source in networks}
+    wanted = {source: {layer: one.layers_of(source) for layer, one in twins.items()} for source in networks}
     asked = [own, *(key for key in networks if key != own and any(wanted[key].values()))]
-    for key in asked:
-        network = models.build(networks[key], models.choose_device(shard.device))
-        facts = facts or network.facts()
-        for layer, paths in pictured.items():
-            below = _below(files.census[own], layer, shard.layers) if key == own else []
-            specs = [layer_spec(files.census[key], name) for name in dict.fromkeys([*below, *wanted[key][layer]])]
-            reached = maxima(network, specs, _pictures(paths)) if specs else {}
-            twins[layer].note(key, reached)
-            if key == own:
-                below_reached = {name: reached[name] for name in below}
-                twins[layer].path = _paths(files, shard, layer, twins[layer].channels, below_reached)
-            done += 1
-            progress(done, len(asked) * len(pictured))
-    contents = {layer: part.trust() for layer, part in twins.items()}
+    steps = {f"{key} {layer}": (key, layer) for key in asked for layer in pictured}
+
+    @functools.lru_cache(maxsize=1)
+    def build(key: str) -> models.Network:
+        return models.build(networks[key], models.choose_device(shard.device))
+
     code = provenance.code_digest("techniques.trust")
-    store.write_named(Path(output), "trust", contents, provenance.passport(technique="trust", code=code, **facts))
+    passport = provenance.passport(technique="trust", code=code, **build(own).facts())
+    known = Part(output, "trust", passport | {"of": _inputs(shard, files)}, list(steps), progress)
+    for step, (key, layer) in steps.items():
+        if step in known.units:
+            twins[layer].take(known.units[step])
+            continue
+        below = _below(files.census[own], layer, shard.layers) if key == own else []
+        specs = [layer_spec(files.census[key], name) for name in dict.fromkeys([*below, *wanted[key][layer]])]
+        reached = maxima(build(key), specs, _pictures(pictured[layer])) if specs else {}
+        twins[layer].note(key, reached)
+        if key == own:
+            twins[layer].path = _paths(
+                files, shard, layer, twins[layer].channels, {name: reached[name] for name in below}
+            )
+        known.keep({step: twins[layer].trust()})
+    store.write_named(Path(output), "trust", {layer: one.trust() for layer, one in twins.items()}, passport)
+    shutil.rmtree(known.folder, ignore_errors=True)
+    progress(len(steps), len(steps))
+
+
+def _inputs(shard: TrustShard, files: Files) -> str:
+    """A digest of what is asked and of all files that the answer rests on, as they are now."""
+    one_each = [*files.census.values(), *files.examples.values(), *files.activations, files.alike, *files.channels]
+    stats = [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in one_each]
+    return hashlib.sha256(json.dumps([to_json(shard), stats]).encode()).hexdigest()
 
 
 def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.ndarray) -> dict[str, np.ndarray]:
@@ -142,6 +166,11 @@ class _Twins:
             values = reached[layer][rows, units]
             self.reached[rows, columns], self.best[rows, columns] = values, natural.max[units]
             self.deviations[rows, columns] = (values - natural.mean[units]) / natural.std[units]
+
+    def take(self, known: Trust) -> None:
+        """What `trust` said of the same twins before."""
+        self.reached, self.best, self.deviations = known.twin_reached, known.twin_best, known.twin_deviations
+        self.path = (known.below, np.concatenate([known.path[..., None], known.similarity], -1))
 
     def trust(self) -> Trust:
         """All that was noted."""
