@@ -17,8 +17,8 @@ from konvolut.results import layout
 
 FORMAT = "konvolut/1"
 TEXT = h5py.string_dtype("utf-8")
-# How large files are laid out: chunks wait in memory until they fill a page, as a write of half a megabyte takes half as
-# long as its chunks one by one. Files that are small would be larger by two pages.
+# How large files are laid out: chunks wait in memory until they fill a page, as one write of a megabyte takes half as long
+# as its chunks one by one. Small files would be larger by two pages.
 PAGED = {"fs_strategy": "page", "fs_page_size": 2**20, "page_buf_size": 2**22}
 File, Group = h5py.File, h5py.Group
 # What file systems say that know no fsync: some in user space.

@@ -81,9 +81,8 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
         reached = maxima(build(key), specs, _pictures(pictured[layer])) if specs else {}
         twins[layer].note(key, reached)
         if key == own:
-            twins[layer].path = _paths(
-                files, shard, layer, twins[layer].channels, {name: reached[name] for name in below}
-            )
+            of_below = {name: reached[name] for name in below}
+            twins[layer].path = _paths(files, shard, layer, twins[layer].channels, of_below)
         known.keep({step: twins[layer].trust()})
     store.write_named(Path(output), "trust", {layer: one.trust() for layer, one in twins.items()}, passport)
     shutil.rmtree(known.folder, ignore_errors=True)
