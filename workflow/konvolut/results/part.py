@@ -23,7 +23,6 @@ from pathlib import Path
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import store
-from konvolut.results.evidence import Trust
 from konvolut.results.contents import (
     ClassPicture,
     Fooling,
@@ -34,6 +33,7 @@ from konvolut.results.contents import (
     joined,
     rows_of,
 )
+from konvolut.results.evidence import Trust
 
 # A unit is one picture (its start and its channel) or one photograph (its key).
 Unit = tuple[str, int] | str
