@@ -14,10 +14,14 @@ MOST_SECONDS = 300
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    """A run in a process group of its own."""
+    """A run in a process group of its own, that hears SIGINT even where the tests run in a shell's background."""
     with (folder / "said.txt").open("a") as said:
         return subprocess.Popen(
-            [*command(folder), *arguments], stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+            [*command(folder), *arguments],
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from konvolut.asked.plan import parse_channels
+from konvolut.asked.selection import parse_channels
 from konvolut.atlas.write import layer_pages
 from konvolut.results import evidence, store
 from synthetic_results import PASSPORT, Results, photographs

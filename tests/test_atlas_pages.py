@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
-from konvolut.asked.plan import parse_channels
+from konvolut.asked.selection import parse_channels
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import account, assets, model, pages, passports, plates, write
 from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores

@@ -58,7 +58,7 @@ ROWS = [
     {"asked.settings"},
     {"asked.sides", "asked.costs"},
     {"asked.cuts"},
-    {"asked.aims", "asked.loads", "asked.reductions"},
+    {"asked.aims", "asked.loads", "asked.reductions", "asked.selection"},
     {"asked.shards", "asked.survey", "asked.precision", "job"},
     {"asked.targets"},
     {"asked.plan"},

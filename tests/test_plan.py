@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from konvolut.asked import plan, settings, shards
+from konvolut.asked import plan, selection, settings, shards
 from konvolut.asked.costs import UNMEASURED
 from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
@@ -45,17 +45,17 @@ def census():
     ],
 )
 def test_globs_name_layers_in_the_order_of_the_network(census, globs, expected):
-    assert plan.resolve_layers(globs, census, "channels", "m") == expected
+    assert selection.resolve_layers(globs, census, "channels", "m") == expected
 
 
 def test_an_unknown_layer_gets_the_nearest_one(census):
     with pytest.raises(UserError, match=r"channels: layers: 'block.0.conv' matches no layer.*'blocks.0.conv'"):
-        plan.resolve_layers(("block.0.conv",), census, "channels", "m")
+        selection.resolve_layers(("block.0.conv",), census, "channels", "m")
 
 
 def test_a_layer_without_units_is_refused_with_its_reason(census):
     with pytest.raises(UserError, match="'blocks' of model 'm' has no units: returns a tuple"):
-        plan.resolve_layers(("blocks",), census, "channels", "m")
+        selection.resolve_layers(("blocks",), census, "channels", "m")
 
 
 @pytest.fixture
@@ -88,11 +88,11 @@ def dense():
     ],
 )
 def test_kinds_name_the_layers_of_a_class_once_each(dense, globs, expected):
-    assert plan.resolve_layers(globs, dense, "channels", "m") == expected
+    assert selection.resolve_layers(globs, dense, "channels", "m") == expected
 
 
 def test_every_kind_means_what_all_means(dense):
-    both = [plan.resolve_layers(globs, dense, "channels", "m") for globs in (("kind:*",), ("all",))]
+    both = [selection.resolve_layers(globs, dense, "channels", "m") for globs in (("kind:*",), ("all",))]
     assert both[0] == both[1] == ["stem", "dense.conv1", "dense.norm", "dense", "classifier"]
 
 
@@ -106,9 +106,9 @@ def test_every_kind_means_what_all_means(dense):
 )
 def test_a_kind_that_gives_no_units_is_refused(dense, glob, sentence):
     with pytest.raises(UserError, match=sentence):
-        plan.resolve_layers((glob,), dense, "channels", "m")
+        selection.resolve_layers((glob,), dense, "channels", "m")
     with pytest.raises(UserError, match="matches no layer"):
-        plan.resolve_layers(("kind:Conv2d",), dense[:0], "channels", "m")
+        selection.resolve_layers(("kind:Conv2d",), dense[:0], "channels", "m")
 
 
 @pytest.mark.parametrize(
@@ -121,11 +121,11 @@ def test_a_kind_that_gives_no_units_is_refused(dense, glob, sentence):
     ],
 )
 def test_selectors_name_channels(selector, expected):
-    assert plan.resolve_channels(selector, 10, 1, "here") == expected
+    assert selection.resolve_channels(selector, 10, 1, "here") == expected
 
 
 def test_random_channels_differ_by_seed_and_come_back():
-    draw = [plan.resolve_channels(Channels("random", 16), 1000, seed, "here") for seed in (1, 1, 2)]
+    draw = [selection.resolve_channels(Channels("random", 16), 1000, seed, "here") for seed in (1, 1, 2)]
     assert draw[0] == draw[1] != draw[2]
     assert len(set(draw[0])) == 16
     assert draw[0] == sorted(draw[0])
@@ -133,12 +133,12 @@ def test_random_channels_differ_by_seed_and_come_back():
 
 def test_a_channel_out_of_range_is_refused_with_what_is_possible():
     with pytest.raises(UserError, match="here: channel 10 is out of range, possible are 0 to 9"):
-        plan.resolve_channels(Channels("numbers", 0, (3, 10)), 10, 1, "here")
+        selection.resolve_channels(Channels("numbers", 0, (3, 10)), 10, 1, "here")
 
 
 @pytest.mark.parametrize("channels", [[], [0], [0, 1, 2], [0, 2, 3, 9], [5, 6, 100]])
 def test_channel_lists_survive_the_table(channels):
-    assert list(plan.parse_channels(plan.format_channels(channels))) == channels
+    assert list(selection.parse_channels(selection.format_channels(channels))) == channels
 
 
 @pytest.fixture
@@ -160,9 +160,9 @@ def test_shards_cover_every_unit_once(wanted, planned, technique):
     rows = planned[planned["technique"] == technique]
     assert len(rows)
     for _, layer in rows.groupby("layer"):
-        channels = [number for text in layer["channels"] for number in plan.parse_channels(text)]
+        channels = [number for text in layer["channels"] for number in selection.parse_channels(text)]
         assert len(channels) == len(set(channels))
-        assert list(layer["first"]) == [plan.parse_channels(text)[0] for text in layer["channels"]]
+        assert list(layer["first"]) == [selection.parse_channels(text)[0] for text in layer["channels"]]
 
 
 def test_a_sweep_of_a_kind_has_jobs_and_pages_for_its_layers_alone(wanted, census, tmp_path):

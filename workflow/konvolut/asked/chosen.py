@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from konvolut.asked import plan, shards, survey
+from konvolut.asked import selection, shards, survey
 from konvolut.asked.sheets import Photograph
 from konvolut.errors import UserError
 
@@ -47,7 +47,7 @@ class Photographs:
     def told(self) -> dict[str, str]:
         """What a job is told of them."""
         self._write(slice(None))
-        return {"rows": plan.format_channels(list(self.rows)), "sha256": _digest(self._lines)}
+        return {"rows": selection.format_channels(list(self.rows)), "sha256": _digest(self._lines)}
 
     def _write(self, part: slice) -> None:
         """Make the lines of a part that nobody has made yet: a job asks for a few of a million."""
@@ -64,7 +64,7 @@ def from_json(kind: type, text: str, table: Path):
     told = json.loads(text)
     wanted = told.pop("photographs")
     found = survey.read_survey(Path(table))
-    places = [place for place in plan.parse_channels(wanted["rows"]) if place < len(found)]
+    places = [place for place in selection.parse_channels(wanted["rows"]) if place < len(found)]
     photographs = [Photograph(**row) for row in found.iloc[places][FIELDS].to_dict("records")]
     if Photographs(photographs, places).told() != wanted:
         raise UserError(f"{table} holds other photographs than this job was planned for: run the same command again")

@@ -4,10 +4,8 @@ A shard is one job: some channels of one layer, or some photographs for all laye
 one row per shard; sweep.py and told.py answer Snakemake's questions from it.
 """
 
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pandas as pd
@@ -18,14 +16,12 @@ from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.selection import format_channels, resolve_channels, resolve_layers
 from konvolut.asked.settings import Channels, ModelSource, Settings
-from konvolut.errors import UserError, nearest
 from konvolut.provenance import unit_seed
 
 COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop", "mcells", "mb"]
 COLUMNS += ["runtime", "mem_mb", "gpu"]
-# Before a glob over the kinds of the census, the classes of modules. No module's own name: attributes have no colons.
-KIND = "kind:"
 NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
 # Keys that say how many units are in one job, where that is not left to the cost.
 FIXED = ("units_per_shard", "images_per_shard", "classes_per_shard")
@@ -97,64 +93,6 @@ def only_readable(settings: Settings, surveyed: pd.DataFrame) -> Settings:
 def layers_of(settings: Settings, section: str) -> tuple[str, ...]:
     """The layer globs of a section, or those of the whole sweep."""
     return getattr(settings, section).layers or settings.layers
-
-
-def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, model: str) -> list[str]:
-    """Names of the layers that the globs mean, in the order of the network; "auto", "all" and "kind:" are no names."""
-    possible = census[census["refused"] == ""]
-    wanted = set()
-    for glob in globs:
-        if glob == "auto":
-            found = possible[possible["auto"].astype(str).str.lower() == "true"]["layer"]
-        elif glob == "all":
-            found = possible[possible["same_as"] == ""]["layer"]
-        elif glob.startswith(KIND):
-            found = _of_kind(possible, glob.removeprefix(KIND))["layer"]
-        else:
-            found = possible[_matches(possible["layer"], glob)]["layer"]
-        if not len(found):
-            _refuse_glob(glob, census, section, model)
-        wanted.update(found)
-    return [name for name in possible["layer"] if name in wanted]
-
-
-def _of_kind(possible: pd.DataFrame, glob: str) -> pd.DataFrame:
-    """Rows of the kinds that a glob names; of those with the same tensor one, where it can be the one that stands for
-    all. A convolution stays where its block stands for it, as blocks are of another kind."""
-    rows = possible[_matches(possible["kind"], glob)]
-    tensor = rows["same_as"].where(rows["same_as"] != "", rows["layer"])
-    return rows.assign(tensor=tensor).sort_values("same_as", kind="stable").drop_duplicates("tensor")
-
-
-def _matches(names: pd.Series, glob: str) -> pd.Series:
-    """For each name whether a glob names it."""
-    return names.map(lambda name: fnmatchcase(name, glob)).astype(bool)
-
-
-def _refuse_glob(glob: str, census: pd.DataFrame, section: str, model: str) -> None:
-    names = KIND + census["kind"] if glob.startswith(KIND) else census["layer"]
-    refused = census[(census["refused"] != "") & _matches(names, glob)]
-    if len(refused):
-        layer, reason = refused.iloc[0][["layer", "refused"]]
-        raise UserError(f"{section}: layer {layer!r} of model {model!r} has no units: {reason}")
-    raise UserError(
-        f"{section}: layers: {glob!r} matches no layer of model {model!r}"
-        f" (its {len(census)} layers and their kinds are in layers.csv){nearest(glob, dict.fromkeys(names))}"
-    )
-
-
-def resolve_channels(selector: Channels, count: int, seed: int, where: str) -> list[int]:
-    """Channel numbers in 0..count-1, ascending; `random:N` draws without replacement by `seed`."""
-    if selector.kind == "all":
-        return list(range(count))
-    if selector.kind == "first":
-        return list(range(min(selector.count, count)))
-    if selector.kind == "random":
-        return sorted(random.Random(seed).sample(range(count), min(selector.count, count)))
-    beyond = [number for number in selector.numbers if number >= count]
-    if beyond:
-        raise UserError(f"{where}: channel {beyond[0]} is out of range, possible are 0 to {count - 1}")
-    return sorted(set(selector.numbers))
 
 
 def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame, speed: Speed) -> list[dict]:
@@ -257,23 +195,6 @@ def _row(
         **asked_of_scheduler(load, len(part), speed),
         "gpu": int(speed.device == "cuda" and technique not in WITHOUT_GPU),
     }
-
-
-def format_channels(channels: list[int]) -> str:
-    """Numbers as ranges: [0, 1, 2, 5] -> "0-2,5"."""
-    parts: list[list[int]] = []
-    for number in channels:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ",".join(str(low) if low == high else f"{low}-{high}" for low, high in parts)
-
-
-def parse_channels(text: str) -> tuple[int, ...]:
-    """What format_channels wrote."""
-    bounds = [part.split("-") for part in text.split(",") if part]
-    return tuple(number for part in bounds for number in range(int(part[0]), int(part[-1]) + 1))
 
 
 def read_plan(path: Path) -> pd.DataFrame:

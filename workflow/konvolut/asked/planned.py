@@ -5,7 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from konvolut.asked import chosen, plan, survey
+from konvolut.asked import chosen, plan, selection, survey
 from konvolut.asked.settings import Settings
 
 
@@ -32,7 +32,7 @@ class Planned:
         """The channels of a shard of the plan; of any other range that somebody asks for, all from first to last."""
         row = self.row(technique, wildcards.model, wildcards.layer, wildcards.first, wildcards.last)
         span = range(int(wildcards.first), int(wildcards.last) + 1)
-        return plan.parse_channels(row["channels"]) if row else tuple(span)
+        return selection.parse_channels(row["channels"]) if row else tuple(span)
 
     def photographs(self, technique: str, wildcards) -> chosen.Photographs:
         """The photographs that a shard of `technique` is about, of those that can be read."""

@@ -10,7 +10,7 @@ evidence.js puts together again what columns.js and these say of one unit.
 
 from collections.abc import Iterable
 
-from konvolut.asked.plan import format_channels
+from konvolut.asked.selection import format_channels
 from konvolut.atlas import passports
 from konvolut.atlas.evidence import Index, of_units
 from konvolut.atlas.units import LayerUnits, Series

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import jinja2
 from markupsafe import Markup, escape
 
-from konvolut.asked.plan import format_channels, parse_channels
+from konvolut.asked.selection import format_channels, parse_channels
 from konvolut.atlas import account, cards, model, plates
 from konvolut.atlas.classes import ClassView
 from konvolut.atlas.model import FrontInputs, LayerFacts, Network, layer_facts

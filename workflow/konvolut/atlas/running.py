@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked.plan import parse_channels
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.selection import parse_channels
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import write
 from konvolut.atlas.classes import ClassInputs, ClassModel

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
 
-from konvolut.asked.plan import parse_channels
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.selection import parse_channels
 
 
 @dataclass(frozen=True)

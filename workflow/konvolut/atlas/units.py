@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from konvolut.asked import terms
-from konvolut.asked.plan import format_channels
+from konvolut.asked.selection import format_channels
 from konvolut.atlas import packed
 from konvolut.atlas.evidence import Natural, table_columns, table_rows
 from konvolut.atlas.model import LayerFacts, Shown

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from konvolut.asked.plan import OF_CHANNELS, ON_CHOSEN_IMAGES, parse_channels
+from konvolut.asked.plan import OF_CHANNELS, ON_CHOSEN_IMAGES
+from konvolut.asked.selection import parse_channels
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import Photograph, Settings
 from konvolut.results import store

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked import plan
+from konvolut.asked import selection
 from konvolut.asked.censuses import layer_spec, read_census
 from konvolut.asked.shards import ActivationsShard
 from konvolut.errors import UserError
@@ -169,7 +169,7 @@ def _layers_with_maps(shard: ActivationsShard, census: Path) -> list[str] | None
     """None means all."""
     if shard.maps_layers is None:
         return None
-    return plan.resolve_layers(shard.maps_layers, read_census(census), "activations", shard.model.id)
+    return selection.resolve_layers(shard.maps_layers, read_census(census), "activations", shard.model.id)
 
 
 def _left_out(shard: ActivationsShard, problems: list[str]) -> Callable | None:
