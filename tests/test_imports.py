@@ -29,6 +29,8 @@ WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "re
 WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "hooks", "pictures.images"]
 WITHOUT_TORCH += [f"techniques.{name}" for name in ("evidence", "table", "alike")]
 
+# Modules of techniques that belong to no rule, the highest first.
+SHARED = ("evidence", "attributions", "refusals", "sketches", "agreement", "twins")
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
@@ -85,10 +87,9 @@ ROWS = [
         "pictures.steps",
     },
     {"pictures.climb", "pictures.octaves", "pictures.watch", "pictures.ascent"},
-    {"techniques.attributions", "techniques.refusals", "techniques.sketches"},
+    {f"techniques.{name}" for name in SHARED[1:]},
     {"techniques.evidence"},
-    {name for name in MODULES if name.startswith("techniques.")}
-    - {"techniques.attributions", "techniques.refusals", "techniques.sketches", "techniques.evidence"},
+    {name for name in MODULES if name.startswith("techniques.")} - {f"techniques.{name}" for name in SHARED},
 ]
 
 

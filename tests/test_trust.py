@@ -13,7 +13,7 @@ from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.network import census, models, photographs
 from konvolut.pictures import health, images
 from konvolut.results import contents, evidence, store
-from konvolut.techniques import activations, alike, examples, table, trust
+from konvolut.techniques import activations, agreement, alike, examples, table, trust
 
 SOURCES = {name: ModelSource(name, name, "test_resnet", f"random:{seed}") for seed, name in enumerate(("one", "two"))}
 LAYERS = ("layer1", "layer2", "layer3")
@@ -106,7 +106,7 @@ def test_the_path_is_compared_with_the_best_photographs_in_each_layer_below(fold
             assert found.similarity[place, column, 0] == pytest.approx(with_best, abs=1e-3)
             assert found.similarity[place, column, 1] == pytest.approx(np.mean(among), abs=1e-3)
             own, same, anybody = found.similarity[place, column]
-            if same - anybody > trust.LEAST_DIFFERENCE:
+            if same - anybody > agreement.LEAST_DIFFERENCE:
                 assert found.path[place, column] == pytest.approx((own - anybody) / (same - anybody), rel=1e-3)
             else:
                 assert np.isnan(found.path[place, column])
@@ -116,9 +116,9 @@ def test_a_picture_like_the_best_scores_1_and_one_like_anybody_0():
     rng = np.random.default_rng(0)
     theme = rng.normal(0, 1, 400)
     natural, others = theme + rng.normal(0, 1, (9, 400)), rng.normal(0, 1, (16, 400))
-    assert trust.agreement(theme + rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(1, abs=0.15)
-    assert trust.agreement(rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(0, abs=0.15)
-    assert np.isnan(trust.agreement(theme, rng.normal(0, 1, (9, 400)), others)[0])
+    assert agreement.agreement(theme + rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(1, abs=0.15)
+    assert agreement.agreement(rng.normal(0, 1, 400), natural, others)[0] == pytest.approx(0, abs=0.15)
+    assert np.isnan(agreement.agreement(theme, rng.normal(0, 1, (9, 400)), others)[0])
 
 
 def test_the_table_has_a_row_per_unit_with_what_the_files_say(folder, judged):
