@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -32,17 +33,17 @@ SMALL = LITTLE | {
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory):
-    """What an undisturbed run leaves, and how long it took."""
+    """The folder of an undisturbed run, what it left, and how long it took."""
     folder = tmp_path_factory.mktemp("quiet")
     write_sweep(folder, SMALL)
     started = time.monotonic()
     made, total, _ = kills.run_with_kills(folder, [])
     assert made == total > 0
-    return contents(folder), time.monotonic() - started
+    return folder, contents(folder), time.monotonic() - started
 
 
 def test_after_kills_at_random_moments_the_results_are_the_same_and_no_unit_was_made_twice(quiet, tmp_path):
-    expected, seconds = quiet
+    _, expected, seconds = quiet
     moments = [random.Random(SEED + number).uniform(0.2, 0.8) * seconds for number in range(KILLS)]
     write_sweep(tmp_path, SMALL)
     made, total, struck = kills.run_with_kills(tmp_path, moments)
@@ -59,15 +60,17 @@ ENDINGS = {
 
 
 @pytest.mark.parametrize("signals", ENDINGS.values(), ids=ENDINGS)
-def test_a_run_that_is_told_to_end_says_how_to_go_on(tmp_path, signals):
-    write_sweep(tmp_path, SMALL)
-    run = kills.start(tmp_path)
-    wait_for_a_part(tmp_path)
+def test_a_run_that_is_told_to_end_says_how_to_go_on(quiet, tmp_path, signals):
+    folder = shutil.copytree(quiet[0], tmp_path / "sweep", copy_function=shutil.copy2)
+    shutil.rmtree(folder / "results/tiny/channels")
+    (folder / "said.txt").unlink()
+    run = kills.start(folder)
+    wait_for_a_part(folder)
     for number in signals:
         os.kill(run.pid, number)
         time.sleep(0.5)
     assert run.wait(60) != 0
-    said = (tmp_path / "said.txt").read_text()
+    said = (folder / "said.txt").read_text()
     assert "the same command goes on" in said
 
 
