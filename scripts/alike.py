@@ -5,8 +5,9 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"alike {snakemake.wildcards.model}", snakemake.threads) as progress:
-    from konvolut.asked import shards
-    from konvolut.techniques import alike
+    with job.imports():
+        from konvolut.asked import shards
+        from konvolut.techniques import alike
 
     shard = shards.from_json(shards.AlikeShard, snakemake.params.shard)
     files = {}

@@ -5,8 +5,9 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas classes"):
-    from konvolut.asked import chosen, shards
-    from konvolut.atlas import classes, write
+    with job.imports():
+        from konvolut.asked import chosen, shards
+        from konvolut.atlas import classes, write
 
     found = snakemake.input
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)

@@ -3,8 +3,9 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas evidence {snakemake.wildcards.model}"):
-    from konvolut.asked import chosen, shards
-    from konvolut.atlas import digests, model
+    with job.imports():
+        from konvolut.asked import chosen, shards
+        from konvolut.atlas import digests, model
 
     found = snakemake.input
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, found.table)

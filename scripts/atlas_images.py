@@ -5,8 +5,9 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas images"):
-    from konvolut.asked import chosen, shards, survey
-    from konvolut.atlas import model, write
+    with job.imports():
+        from konvolut.asked import chosen, shards, survey
+        from konvolut.atlas import model, write
 
     OWN = ("activations", "saliency", "patches", "fooling")
     found = snakemake.input

@@ -3,8 +3,9 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake.wildcards.layer}"):
-    from konvolut.asked import chosen, recipes, shards
-    from konvolut.atlas import model, write
+    with job.imports():
+        from konvolut.asked import chosen, recipes, shards
+        from konvolut.atlas import model, write
 
     OPTIMISED = (*recipes.FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)

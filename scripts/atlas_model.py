@@ -5,8 +5,9 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model}"):
-    from konvolut.asked import chosen, shards
-    from konvolut.atlas import model, write
+    with job.imports():
+        from konvolut.asked import chosen, shards
+        from konvolut.atlas import model, write
 
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
     inputs = model.ModelInputs(

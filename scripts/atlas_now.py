@@ -5,8 +5,9 @@ from pathlib import Path
 from konvolut import job
 
 with job.logged(snakemake.log[0], "atlas of what is there") as progress:
-    from konvolut.asked import chosen, plan, shards
-    from konvolut.atlas import running
+    with job.imports():
+        from konvolut.asked import chosen, plan, shards
+        from konvolut.atlas import running
 
     found = running.Sources(plan.read_plan(snakemake.input.plan), snakemake.params.patterns, snakemake.params.again)
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)

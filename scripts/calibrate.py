@@ -3,6 +3,7 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], "calibrate", snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.techniques import calibration
+    with job.imports():
+        from konvolut.techniques import calibration
 
     calibration.calibrate(snakemake.params.device, snakemake.output[0], progress.waited)

@@ -4,8 +4,9 @@ from konvolut import job
 
 what = f"{snakemake.rule} {snakemake.wildcards.model} {snakemake.wildcards.layer}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.asked import precision, shards
-    from konvolut.techniques import channels
+    with job.imports():
+        from konvolut.asked import precision, shards
+        from konvolut.techniques import channels
 
     shard = shards.from_json(shards.ChannelsShard, snakemake.params.shard)
     shard = precision.settled(shard, snakemake.input.precision, snakemake.input.layers)

@@ -4,8 +4,9 @@ from konvolut import job
 
 what = f"classes {snakemake.wildcards.model}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.asked import precision, shards
-    from konvolut.techniques import classes
+    with job.imports():
+        from konvolut.asked import precision, shards
+        from konvolut.techniques import classes
 
     shard = shards.from_json(shards.ClassesShard, snakemake.params.shard)
     shard = precision.settled(shard, snakemake.input.precision, snakemake.input.layers)

@@ -3,8 +3,9 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"examples {snakemake.wildcards.model}"):
-    from konvolut.asked import shards
-    from konvolut.techniques import examples
+    with job.imports():
+        from konvolut.asked import shards
+        from konvolut.techniques import examples
 
     shard = shards.from_json(shards.ExamplesShard, snakemake.params.shard)
     found, made = snakemake.input, snakemake.output

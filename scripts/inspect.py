@@ -3,6 +3,7 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"inspect {snakemake.wildcards.model}", snakemake.threads):
-    from konvolut.network import inspection
+    with job.imports():
+        from konvolut.network import inspection
 
     inspection.inspect(snakemake.params.model, snakemake.output[0])

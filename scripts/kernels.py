@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"kernels {snakemake.wildcards.model}", snakemake.threads):
-    from konvolut.asked import shards
-    from konvolut.techniques import kernels
+    with job.imports():
+        from konvolut.asked import shards
+        from konvolut.techniques import kernels
 
     kernels.compute(shards.from_json(shards.KernelsShard, snakemake.params.shard), snakemake.output[0])

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], "plan") as progress:
-    from konvolut.asked import plan
+    with job.imports():
+        from konvolut.asked import plan
 
     found = snakemake.input
     plan.write_plan(snakemake.params.settings, found.layers, found.calibration, tuple(snakemake.output), progress.say)

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], "plan_report"):
-    from konvolut.asked import report
+    with job.imports():
+        from konvolut.asked import report
 
     report.write_report(
         snakemake.params.settings, snakemake.input.layers, snakemake.input.calibration, snakemake.output[0]

@@ -4,8 +4,9 @@ from konvolut import job
 
 what = f"precision {snakemake.wildcards.model}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
-    from konvolut.asked import shards
-    from konvolut.network import precision
+    with job.imports():
+        from konvolut.asked import shards
+        from konvolut.network import precision
 
     shard = shards.from_json(shards.PrecisionShard, snakemake.params.shard)
     precision.choose(shard, snakemake.input.layers, snakemake.output[0], progress.say)

@@ -7,8 +7,9 @@ from konvolut import job
 with job.logged(
     snakemake.log[0], f"trust {snakemake.wildcards.model}", snakemake.threads, snakemake.resources.gpu
 ) as progress:
-    from konvolut.asked import shards
-    from konvolut.techniques import trust
+    with job.imports():
+        from konvolut.asked import shards
+        from konvolut.techniques import trust
 
     found = snakemake.input
     census, examples = ({Path(p).parent.name: Path(p) for p in paths} for paths in (found.layers, found.examples))

@@ -3,7 +3,8 @@
 from konvolut import job
 
 with job.logged(snakemake.log[0], f"units {snakemake.wildcards.model}"):
-    from konvolut.techniques import table
+    with job.imports():
+        from konvolut.techniques import table
 
     found = snakemake.input
     alike, trust = (next(iter(paths), None) for paths in (found.alike, found.trust))

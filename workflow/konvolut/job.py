@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -72,6 +73,20 @@ class Progress:
             print(line, file=sys.stderr, flush=True)
         with contextlib.suppress(OSError):  # a full disk must not hide the reason
             self.log.write(line + "\n")
+
+
+@contextlib.contextmanager
+def imports() -> Iterator[None]:
+    """Load modules without a look for garbage among their objects, neither now nor later nor at the end.
+
+    Without this, a job that needs torch takes 1.4 times as long to load it and to go (medians of seven, in turn).
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextlib.contextmanager
