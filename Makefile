@@ -21,8 +21,9 @@ atlas-now: .venv/ready
 	@$(SNAKEMAKE) --nolock --forcerun atlas_now $(ARGS) -- atlas_now && \
 	echo "konvolut: open $(CURDIR)/results/atlas-now/index.html"
 
+# Three at a time on two cores: tests of Slurm wait most of their time.
 test: .venv/ready-dev lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Without a cache: ruff keys it by file, and a module that moved changes the order of imports in files that did not.
 lint: .venv/ready-dev

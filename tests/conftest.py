@@ -19,7 +19,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 pytest_plugins = ["browser"]  # the fixtures of pages
 
-# Whole runs of Snakemake take longest: first, so that the other process does the rest meanwhile.
+# Whole runs of Snakemake take longest: first, so that the other processes do the rest meanwhile.
 LONGEST = ("test_default_atlas", "test_slurm", "test_workflow", "test_kill", "test_incremental")
 
 
