@@ -19,13 +19,14 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 pytest_plugins = ["browser"]  # the fixtures of pages
 
-# Whole runs of Snakemake take longest: first, so that the other processes do the rest meanwhile.
-LONGEST = ("test_default_atlas", "test_slurm", "test_workflow", "test_kill", "test_incremental")
+# Whole runs of Snakemake take longest: these first and in this order, so that no process is at work alone at the end.
+LONGEST = ("test_workflow", "test_default_atlas", "test_slurm", "test_kill", "test_incremental")
 
 
 def pytest_collection_modifyitems(items):
     """Put the modules that take minutes before the others."""
-    items.sort(key=lambda item: item.module.__name__ not in LONGEST)
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.module.__name__, len(order)))
 
 
 @pytest.fixture(scope="session")
