@@ -90,7 +90,7 @@ def test_layers_that_see_little_get_small_pictures(field_px, side):
     assert channels.side_px(network, layer, named("lucid")) == 224
 
 
-def test_small_pictures_of_layers_that_see_little_are_climbed_faster_and_in_float32():
+def test_small_pictures_of_layers_that_see_little_are_climbed_faster_in_float32_with_peaks_further_apart():
     network = models.build(TINY)
     layer, recipe = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5), named("konvolut", fields=4.0, size_px=256)
     brief = dataclasses.replace(recipe, precision="bfloat16")
@@ -98,6 +98,9 @@ def test_small_pictures_of_layers_that_see_little_are_climbed_faster_and_in_floa
     assert [one.precision for one in fitted] == ["bfloat16", "float32", "float32"]
     rates = [one.learning_rate for one in fitted]
     assert rates == pytest.approx([recipe.learning_rate * factor for factor in (1, 2**1.25, 4**1.25)])
+    assert [one.window for one in fitted] == [2, 3, 3]
+    every_cell = dataclasses.replace(brief, window=1)
+    assert channels.fitting(every_cell, network, layer, (64, 64)).window == 1
     lucid = named("lucid", size_px=256)
     assert channels.fitting(lucid, network, layer, (64, 64)).learning_rate == lucid.learning_rate
 

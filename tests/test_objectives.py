@@ -1,6 +1,8 @@
 """Objectives: their definitions, one sample at a time; the grammar of terms."""
 
+import itertools
 import re
+import statistics
 
 import pytest
 import torch
@@ -21,8 +23,8 @@ def seen():
     return {"own": Seen(drawn[0].clamp(min=0), drawn[0], grid), "other": Seen(drawn[1], drawn[1], grid)}
 
 
-def value(seen, *objective, variants=1):
-    return objectives.summed(objective, "own", CHANNELS, variants)(seen).tolist()
+def value(seen, *objective, variants=1, window=1):
+    return objectives.summed(objective, "own", CHANNELS, variants, window)(seen).tolist()
 
 
 def own_cells(seen, sample, linear=False):
@@ -35,10 +37,19 @@ def test_mean_is_the_mean_over_the_own_channels_map(seen):
     assert value(seen, ("mean", 1.0)) == pytest.approx(expected)
 
 
-def test_peaks_counts_a_tenth_of_what_is_negative(seen):
+@pytest.mark.parametrize("window", [1, 2, 3, 9])
+def test_peaks_is_the_mean_of_the_strongest_cell_of_each_square(seen, window):
     seen["own"] = Seen(seen["own"].linear, seen["own"].linear, (ROWS, COLUMNS))
-    expected = [sum(v if v > 0 else v / 10 for v in own_cells(seen, b)) / 15 for b in range(4)]
-    assert value(seen, ("peaks", 1.0)) == pytest.approx(expected)
+    expected = []
+    for b in range(4):
+        cells = seen["own"].output[b, CHANNELS[b]]
+        corners = itertools.product(range(0, ROWS, window), range(0, COLUMNS, window))
+        expected.append(statistics.mean(float(cells[r : r + window, c : c + window].max()) for r, c in corners))
+    assert value(seen, ("peaks", 1.0), window=window) == pytest.approx(expected)
+
+
+def test_peaks_of_squares_of_one_cell_is_the_mean(seen):
+    assert value(seen, ("peaks", 1.0), window=1) == pytest.approx(value(seen, ("mean", 1.0)))
 
 
 def test_negative_is_minus_the_mean_before_the_activation(seen):

@@ -5,7 +5,8 @@ tensorflow/lucid's render_vis (Fourier, decorrelated colours, its robust transfo
 recipe, `diversity` its four pictures of a channel that differ; `maco` is Fel et al. 2023 (arXiv 2306.06805), for GPUs.
 `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves against
 noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked at
-magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean.
+magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean: stems
+are patterns then, not islands of pure colours, and units are excited by a tenth (stem) to a half more in the same time.
 `negative` is the same against a channel; `neuron` is for its cell in the middle, which sees no more than its
 receptive field and moves less, so that it stays in the middle; `diverse` makes four pictures that differ (with lucid's
 weight of -100 those of tf_efficientnet_lite0 were grey, at -3 they differ as much as at -30, in colour).
@@ -37,6 +38,8 @@ class Recipe:
     `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
     `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
     covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
+    `window` the side in cells of the squares of whose cells `peaks` counts the most excited (more for pictures that
+    are small because their layer sees little, see fitting in techniques/channels.py);
     `variants` the pictures of one unit, made beside one another with different starts;
     `crops` random parts of the picture that the model sees per step, smaller and smaller (0: the whole picture once),
     and `noise` the deviation of the noise on them, of the normalised input; they take the place of `transforms`,
@@ -72,6 +75,7 @@ class Recipe:
     octaves: int = 1
     octave_scale: float = 1.4
     decay: float = 1.0
+    window: int = 2
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()
     crops: int = 0

@@ -74,6 +74,7 @@ RECIPE_KINDS = {
     "size_px": kinds.whole(16, LARGEST_SIDE_PX),
     "learning_rate": kinds.number_above(0, allow_equal=False),
     "units_per_batch": kinds.whole_or(recipes.AUTO, 1),
+    "window": kinds.whole(1, LARGEST_SIDE_PX),
     "variants": kinds.whole(1, MOST_VARIANTS),
     "precision": kinds.choice(recipes.AUTO, "float32", "bfloat16"),
 }

@@ -192,7 +192,7 @@ def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, s
     else:
         matrices = moved(recipe, generators, network.device)
     forward = viewer(network, layers, linear_layers(recipe.objective, layers[0].name))
-    objective = summed(recipe.objective, layers[0].name, channels, recipe.variants)
+    objective = summed(recipe.objective, layers[0].name, channels, recipe.variants, recipe.window)
     coarse = coarse_size(layers[0], recipe, size)
     return Scene(forward, objective, matrices, coarse, crops=crops, judged=_judged(recipe, layers[0].name, channels))
 
@@ -200,7 +200,9 @@ def _scene(network: Network, layers: Layers, channels: Tensor, recipe: Recipe, s
 def _judged(recipe: Recipe, layer: str, channels: Tensor) -> Callable | None:
     """The objective without likeness, or None where that is all of it: pictures of a dead unit grow less alike, too."""
     rest = tuple(term for term in recipe.objective if term[0] != "similarity")
-    return summed(rest, layer, channels) if rest and rest != recipe.objective and not recipe.crops else None
+    if not rest or rest == recipe.objective or recipe.crops:
+        return None
+    return summed(rest, layer, channels, window=recipe.window)
 
 
 def moved(recipe: Recipe, generators: Sequence[torch.Generator], device: torch.device) -> Tensor | None:

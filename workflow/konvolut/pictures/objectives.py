@@ -11,13 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from konvolut.asked.terms import COMPARING, OF_A_CHANNEL, Objective, Term, parse
 from konvolut.errors import UserError
 
-# Slope below zero of `peaks`: found by trial on tf_efficientnet_lite0; at 0 a unit that starts below 0 has no gradient.
-PEAKS_SLOPE = 0.1
 # Features that are all 0 have no relative distance.
 TINY = 1e-12
 # lucid's dot_compare: no place counts as less alike than this; by which power of its likeness a place counts, by trial
@@ -56,12 +55,14 @@ def mean(maps: Tensor) -> Tensor:
     return maps.mean(dim=(1, 2))
 
 
-def peaks(maps: Tensor) -> Tensor:
-    """(B,) of maps (B, H, W): their means with the negative part shrunk.
+def peaks(maps: Tensor, window: int) -> Tensor:
+    """(B,) of maps (B, H, W): the mean of the maxima of their squares of `window` x `window` cells.
 
-    The mean of a linear layer's channel is the response to flat colour (edges cancel): `mean` paints stems flat.
+    Each place is to hold what its best cell wants, and the cells beside it are free: the mean of a linear layer's
+    channel is the response to flat colour (edges cancel), so that `mean` paints stems flat.
     """
-    return torch.nn.functional.leaky_relu(maps, PEAKS_SLOPE).mean(dim=(1, 2))
+    sides = [min(window, side) for side in maps.shape[1:]]
+    return F.max_pool2d(maps[:, None], sides, ceil_mode=True).mean(dim=(1, 2, 3))
 
 
 def negative(maps: Tensor) -> Tensor:
@@ -120,19 +121,21 @@ def caricature(activation: Tensor, known: Tensor) -> Tensor:
 
 
 def summed(
-    objective: Objective, own_layer: str, channels: Tensor, variants: int = 1
+    objective: Objective, own_layer: str, channels: Tensor, variants: int = 1, window: int = 1
 ) -> Callable[[Mapping[str, Seen]], Tensor]:
-    """A function from layers to the objective (B,) of samples with own channels (B,)."""
+    """A function from layers to the objective (B,) of samples with own channels (B,); `window` is for peaks."""
     terms = [(parse(text), weight) for text, weight in objective]
 
     def evaluate(seen: Mapping[str, Seen]) -> Tensor:
-        values = [weight * _value(term, seen[term.layer or own_layer], channels, variants) for term, weight in terms]
+        values = [
+            weight * _value(term, seen[term.layer or own_layer], channels, variants, window) for term, weight in terms
+        ]
         return torch.stack(values).sum(dim=0) if values[1:] else values[0]
 
     return evaluate
 
 
-def _value(term: Term, seen: Seen, channels: Tensor, variants: int) -> Tensor:
+def _value(term: Term, seen: Seen, channels: Tensor, variants: int, window: int) -> Tensor:
     if term.name == "similarity":
         return similarity(precise(seen.output), variants)
     if term.name in COMPARING:
@@ -143,7 +146,9 @@ def _value(term: Term, seen: Seen, channels: Tensor, variants: int) -> Tensor:
     maps = own_channel(source, channels if term.channel is None else _everywhere(term.channel, source, channels))
     if term.name == "neuron":
         return neuron(maps, seen.grid, term.cell)
-    return {"mean": mean, "peaks": peaks, "negative": negative}[term.name](maps)
+    if term.name == "peaks":
+        return peaks(maps, window)
+    return {"mean": mean, "negative": negative}[term.name](maps)
 
 
 def _everywhere(channel: int, activation: Tensor, like: Tensor) -> Tensor:
