@@ -6,7 +6,7 @@ recipe, `diversity` its four pictures of a channel that differ; `maco` is Fel et
 `konvolut` is our own, found by looking at tf_efficientnet_lite0: more decay with frequency and larger moves against
 noise and grey; pictures that wrap around (no borders); small ones for layers that see little (they are looked at
 magnified); half the steps at 128 px for layers that see everything (large shapes first); `peaks`, not the mean: stems
-are patterns then, not islands of pure colours, and units are excited by a tenth (stem) to a half more in the same time.
+are patterns then, not flat colours.
 `negative` is the same against a channel; `neuron` is for its cell in the middle, which sees no more than its
 receptive field and moves less, so that it stays in the middle; `diverse` makes four pictures that differ (with lucid's
 weight of -100 those of tf_efficientnet_lite0 were grey, at -3 they differ as much as at -30, in colour).
