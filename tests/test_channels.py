@@ -101,8 +101,17 @@ def test_small_pictures_of_layers_that_see_little_are_climbed_faster_in_float32_
     assert [one.window for one in fitted] == [2, 3, 3]
     every_cell = dataclasses.replace(brief, window=1)
     assert channels.fitting(every_cell, network, layer, (64, 64)).window == 1
+    assert all(one.decorrelate for one in fitted)
     lucid = named("lucid", size_px=256)
     assert channels.fitting(lucid, network, layer, (64, 64)).learning_rate == lucid.learning_rate
+
+
+@pytest.mark.parametrize(
+    ("field_px", "side", "decorrelate"), [(3, 64, False), (8, 64, False), (9, 64, True), (3, 256, True)]
+)
+def test_small_pictures_of_stems_are_climbed_in_plain_colours(field_px, side, decorrelate):
+    layer, recipe = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, field_px, -5), named("konvolut", size_px=256)
+    assert channels.fitting(recipe, models.build(TINY), layer, (side, side)).decorrelate is decorrelate
 
 
 def test_seeds_are_those_of_the_unit_and_its_attempts():

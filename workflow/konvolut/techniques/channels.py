@@ -25,8 +25,10 @@ START = "noise"
 ATTEMPTS = 4
 # By how many cells the squares, of which `peaks` counts one cell, are wider where pictures are small. By looking at the
 # 32 pictures of tf_efficientnet_lite0's stem: more than half have islands of a colour that their unit turns away from
-# where every cell counts, 11 with squares of 2 cells, 8 with 3, most of units that want one flat colour.
+# where every cell counts, 11 with squares of 2 cells, 8 with 3 (3 without decorrelated colours).
 MORE_CELLS = 1
+# Layers that see no more than this are stems: they compare pixels, see of_small.
+STEM_PX = 8
 
 
 def render(
@@ -87,20 +89,13 @@ def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
 def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
     """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take.
 
-    Pictures that are small because their layer sees little are climbed faster, with peaks further apart, see
-    MORE_CELLS, and in float32: in bfloat16 3 instead of 1 of 48 units of lite0's first three layers stayed below their
-    best photograph, and less than a fifth of the time was gained.
-    A picture of half the side has a quarter of the waves, each twice as strong: where all meet in one place they reach
-    half the contrast, for which twice the rate makes up. The power 1.25 in place of 1 leaves as many units of lite0's
-    stem below their best photograph (5 of 32), and two thirds more of its colour values at an end of their range.
+    Pictures that are small because their layer sees little are climbed otherwise, see `of_small`.
     """
     if not takes(network, layer, view_size(size, recipe.transforms)):
         unpadded = tuple(transform for transform in recipe.transforms if transform[0] != "pad")
         recipe = dataclasses.replace(recipe, transforms=unpadded)
     if recipe.fields and max(size) < recipe.size_px:
-        faster = recipe.learning_rate * recipe.size_px / max(size)
-        window = recipe.window + (MORE_CELLS if recipe.window > 1 else 0)
-        recipe = dataclasses.replace(recipe, learning_rate=faster, window=window, precision="float32")
+        recipe = of_small(recipe, layer, max(size))
     for number, octave in enumerate(sizes(size, recipe)[1:], start=1):
         if not takes(network, layer, view_size(octave, recipe.transforms)):
             recipe = dataclasses.replace(recipe, octaves=number)
@@ -109,6 +104,26 @@ def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tup
     if coarse is not None and not takes(network, layer, view_size(coarse, recipe.transforms)):
         recipe = dataclasses.replace(recipe, coarse_px=0, coarse_steps=0)
     return recipe
+
+
+def of_small(recipe: Recipe, layer: LayerSpec, side: int) -> Recipe:
+    """The recipe for pictures that are small because their layer sees little: faster, with peaks further apart (see
+    MORE_CELLS), in float32, for stems in red, green and blue.
+
+    A picture of half the side has a quarter of the waves, each twice as strong: where all meet in one place they reach
+    half the contrast, for which twice the rate makes up. The power 1.25 in place of 1 leaves as many units of lite0's
+    stem below their best photograph, and two thirds more of its colour values at an end of their range.
+    In bfloat16 3 instead of 1 of 48 units of lite0's first three layers stayed below their best photograph, and less
+    than a fifth of the time was gained.
+    In decorrelated colours grey lies nearest: a stem's unit that wants blue gets islands of black, one that wants
+    magenta turns blue, one that wants green yellow. Without, 3 instead of 5 of lite0's 32 stay below their best
+    photograph (their weights are near 0, or 1.3 at most); pictures of layers from blocks.1 up look unnatural that way.
+    """
+    faster = recipe.learning_rate * recipe.size_px / side
+    window = recipe.window + (MORE_CELLS if recipe.window > 1 else 0)
+    mixed = recipe.decorrelate and layer.receptive_field_px > STEM_PX
+    changes = {"learning_rate": faster, "window": window, "decorrelate": mixed, "precision": "float32"}
+    return dataclasses.replace(recipe, **changes)
 
 
 def changed(asked: Recipe, fitted: Recipe) -> dict:
