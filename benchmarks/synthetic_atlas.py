@@ -19,6 +19,7 @@ import numpy as np
 
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import model, plates, write
+from konvolut.atlas.inputs import FrontInputs, ImageInputs, ModelInputs
 from konvolut.pictures import images
 from synthetic_results import PASSPORT, Results, photographs, pictures
 
@@ -67,20 +68,20 @@ class Wide:
     def write_model(self, atlas: Path) -> None:
         """The model's job."""
         facts = (self.results.folder / "model.json", self.results.folder / "layers.csv")
-        inputs = model.ModelInputs(*facts, self.results.layer_folders(atlas), self.settings)
+        inputs = ModelInputs(*facts, self.results.layer_folders(atlas), self.settings)
         write.model_page(inputs, atlas / self.results.key / "index.html")
 
 
 def write_front(results: list[Wide], atlas: Path) -> None:
     """The job of the index: the only one that sees the whole atlas."""
     folders = tuple(atlas / one.results.key for one in results)
-    write.front_page(model.FrontInputs(folders, results[0].photos, results[0].settings), atlas)
+    write.front_page(FrontInputs(folders, results[0].photos, results[0].settings), atlas)
 
 
 def write_photographs(results: list[Wide], atlas: Path) -> None:
     """The job of the photographs' pages."""
     models = tuple(one.results.image_model(atlas) for one in results)
-    write.image_pages(model.ImageInputs(results[0].photos, models, results[0].settings), atlas / "images")
+    write.image_pages(ImageInputs(results[0].photos, models, results[0].settings), atlas / "images")
 
 
 @functools.lru_cache(maxsize=1)

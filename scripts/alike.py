@@ -6,10 +6,10 @@ from konvolut import job
 
 with job.logged(snakemake.log[0], f"alike {snakemake.wildcards.model}", snakemake.threads) as progress:
     with job.imports():
-        from konvolut.asked import shards
+        from konvolut.asked import as_json, shards
         from konvolut.techniques import alike
 
-    shard = shards.from_json(shards.AlikeShard, snakemake.params.shard)
+    shard = as_json.from_json(shards.AlikeShard, snakemake.params.shard)
     files = {}
     for path in map(Path, snakemake.input.activations):
         files.setdefault(path.parents[1].name, []).append(path)

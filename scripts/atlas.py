@@ -7,10 +7,11 @@ from konvolut import job
 with job.logged(snakemake.log[0], "atlas"):
     with job.imports():
         from konvolut.asked import chosen, shards, survey
-        from konvolut.atlas import model, write
+        from konvolut.atlas import write
+        from konvolut.atlas.inputs import FrontInputs
 
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
-    inputs = model.FrontInputs(
+    inputs = FrontInputs(
         models=tuple(Path(page).parent for page in snakemake.input.models),
         photographs=shard.photographs,
         settings=shard.settings,

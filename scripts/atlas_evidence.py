@@ -5,11 +5,12 @@ from konvolut import job
 with job.logged(snakemake.log[0], f"atlas evidence {snakemake.wildcards.model}"):
     with job.imports():
         from konvolut.asked import chosen, shards
-        from konvolut.atlas import digests, model
+        from konvolut.atlas import digests
+        from konvolut.atlas.inputs import LayerInputs
 
     found = snakemake.input
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, found.table)
-    of_model = model.LayerInputs(
+    of_model = LayerInputs(
         model_json=found.identity,
         census_csv=found.layers,
         layer="",

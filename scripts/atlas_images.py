@@ -7,7 +7,8 @@ from konvolut import job
 with job.logged(snakemake.log[0], "atlas images"):
     with job.imports():
         from konvolut.asked import chosen, shards, survey
-        from konvolut.atlas import model, write
+        from konvolut.atlas import write
+        from konvolut.atlas.inputs import ImageInputs, ImageModel
 
     OWN = ("activations", "saliency", "patches", "fooling")
     found = snakemake.input
@@ -20,7 +21,7 @@ with job.logged(snakemake.log[0], "atlas images"):
         names = list(dict.fromkeys(Path(p).parent.name for p in by_layer))
         own["inversion"] = tuple((name, tuple(p for p in by_layer if Path(p).parent.name == name)) for name in names)
         layers = tuple((Path(p).name, Path(p)) for p in found.folders if Path(p).parent.name == home.name)
-        models.append(model.ImageModel(identity, census, layers=layers, examples=examples, **own))
+        models.append(ImageModel(identity, census, layers=layers, examples=examples, **own))
     left_out = survey.problems(survey.read_survey(found.table))
-    inputs = model.ImageInputs(shard.photographs, tuple(models), shard.settings, Path(found.classes), left_out)
+    inputs = ImageInputs(shard.photographs, tuple(models), shard.settings, Path(found.classes), left_out)
     write.image_pages(inputs, Path(snakemake.output[0]))

@@ -5,11 +5,12 @@ from konvolut import job
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake.wildcards.layer}"):
     with job.imports():
         from konvolut.asked import chosen, recipes, shards
-        from konvolut.atlas import model, write
+        from konvolut.atlas import write
+        from konvolut.atlas.inputs import LayerInputs
 
     OPTIMISED = (*recipes.FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
-    inputs = model.LayerInputs(
+    inputs = LayerInputs(
         model_json=snakemake.input.identity,
         census_csv=snakemake.input.layers,
         layer=snakemake.wildcards.layer,

@@ -7,10 +7,11 @@ from konvolut import job
 with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model}"):
     with job.imports():
         from konvolut.asked import chosen, shards
-        from konvolut.atlas import model, write
+        from konvolut.atlas import write
+        from konvolut.atlas.inputs import ModelInputs
 
     shard = chosen.from_json(shards.AtlasShard, snakemake.params.shard, snakemake.input.table)
-    inputs = model.ModelInputs(
+    inputs = ModelInputs(
         model_json=snakemake.input.identity,
         census_csv=snakemake.input.layers,
         layers=tuple((Path(folder).name, Path(folder)) for folder in snakemake.input.folders),

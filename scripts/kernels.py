@@ -4,7 +4,7 @@ from konvolut import job
 
 with job.logged(snakemake.log[0], f"kernels {snakemake.wildcards.model}", snakemake.threads):
     with job.imports():
-        from konvolut.asked import shards
+        from konvolut.asked import as_json, shards
         from konvolut.techniques import kernels
 
-    kernels.compute(shards.from_json(shards.KernelsShard, snakemake.params.shard), snakemake.output[0])
+    kernels.compute(as_json.from_json(shards.KernelsShard, snakemake.params.shard), snakemake.output[0])

@@ -5,8 +5,8 @@ from konvolut import job
 what = f"precision {snakemake.wildcards.model}"
 with job.logged(snakemake.log[0], what, snakemake.threads, snakemake.resources.gpu) as progress:
     with job.imports():
-        from konvolut.asked import shards
+        from konvolut.asked import as_json, shards
         from konvolut.network import precision
 
-    shard = shards.from_json(shards.PrecisionShard, snakemake.params.shard)
+    shard = as_json.from_json(shards.PrecisionShard, snakemake.params.shard)
     precision.choose(shard, snakemake.input.layers, snakemake.output[0], progress.say)

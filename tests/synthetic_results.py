@@ -11,7 +11,7 @@ import skimage
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import plates
 from konvolut.atlas.classes import ClassInputs, ClassModel
-from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+from konvolut.atlas.inputs import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 from konvolut.atlas.write import class_pages, front_page, image_pages, layer_pages, model_page
 from konvolut.pictures import images
 from konvolut.results import contents, store

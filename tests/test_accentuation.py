@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
+from konvolut.asked.as_json import to_json
 from konvolut.asked.censuses import layer_spec
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import AccentuationShard, LayerShard, to_json
+from konvolut.asked.shards import AccentuationShard, LayerShard
 from konvolut.network import inspection, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import truncated

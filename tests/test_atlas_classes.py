@@ -12,7 +12,7 @@ from PIL import Image
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import charts, classes, plates, series, trials, wholes
 from konvolut.atlas.classes import ClassInputs
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.atlas.write import class_pages
 from konvolut.pictures import images
 from konvolut.results import store

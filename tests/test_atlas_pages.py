@@ -19,6 +19,7 @@ import pytest
 from konvolut.asked.selection import parse_channels
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import account, assets, model, pages, passports, plates, write
+from konvolut.atlas.inputs import FrontInputs, ImageInputs, ImageModel, ModelInputs
 from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
 from konvolut.pictures import images
@@ -128,9 +129,9 @@ def test_a_layer_without_any_result_is_a_page_that_says_so(results, tmp_path):
 def test_missing_layers_models_and_photographs_are_named_not_fatal(results, tmp_path):
     facts = (results[0].folder / "model.json", results[0].folder / "layers.csv")
     missing = (("conv_stem", tmp_path / "lite0" / "conv_stem"),)
-    write.model_page(model.ModelInputs(*facts, missing, AtlasSettings()), tmp_path / "lite0" / "index.html")
-    write.image_pages(model.ImageInputs((), (), AtlasSettings()), tmp_path / "images")
-    write.front_page(model.FrontInputs((tmp_path / "lite0", tmp_path / "other"), (), AtlasSettings()), tmp_path)
+    write.model_page(ModelInputs(*facts, missing, AtlasSettings()), tmp_path / "lite0" / "index.html")
+    write.image_pages(ImageInputs((), (), AtlasSettings()), tmp_path / "images")
+    write.front_page(FrontInputs((tmp_path / "lite0", tmp_path / "other"), (), AtlasSettings()), tmp_path)
     assert "not computed" in (tmp_path / "lite0" / "index.html").read_text(encoding="utf-8")
     assert "Not computed: conv_stem" in (tmp_path / "about.html").read_text(encoding="utf-8")
 
@@ -151,15 +152,15 @@ def test_pages_of_what_left_the_atlas_go_and_nothing_else(atlas, results, tmp_pa
         path.parent.mkdir(exist_ok=True)
         path.write_text("mine")
     models = tuple(own / each.key for each in results)
-    write.front_page(model.FrontInputs(models, results[0].photos, AtlasSettings(), classes=own / "classes"), own)
+    write.front_page(FrontInputs(models, results[0].photos, AtlasSettings(), classes=own / "classes"), own)
     there = {path.relative_to(own) for path in own.rglob("*")}
     assert there == kept | {path.relative_to(own) for path in mine} | {Path("mine"), Path("other")}
 
 
 def test_photographs_without_results_say_what_was_not_computed(results, tmp_path):
-    bare = model.ImageModel(results[0].folder / "model.json", results[0].folder / "layers.csv")
+    bare = ImageModel(results[0].folder / "model.json", results[0].folder / "layers.csv")
     write.image_pages(
-        model.ImageInputs(results[0].photos[:1], (bare,), atlas_settings(results[0].photos)), tmp_path / "images"
+        ImageInputs(results[0].photos[:1], (bare,), atlas_settings(results[0].photos)), tmp_path / "images"
     )
     text = (tmp_path / "images" / "skimage-astronaut.html").read_text(encoding="utf-8")
     for what in ("predictions: not computed", "Saliency of lite0", "Dreams of lite0", "Strongest units of lite0"):
@@ -390,7 +391,7 @@ def test_long_lists_of_photographs_are_cut_into_pages(tmp_path):
     photos = tuple(replace(photo, id=f"p{n}", key=f"p{n}") for n, photo in enumerate(photos))
     result = Results(tmp_path / "results", "net", {"a": ("1", 4, [0])}, photos[:2])
     inputs = replace(result.image_model(tmp_path), activations=(), saliency=(), patches=(), fooling=(), inversion=())
-    write.image_pages(model.ImageInputs(photos, (inputs,), atlas_settings(photos)), tmp_path / "images")
+    write.image_pages(ImageInputs(photos, (inputs,), atlas_settings(photos)), tmp_path / "images")
     first, second = (Links(tmp_path / "images" / name) for name in ("index.html", "index-2.html"))
     assert [target for target in second.targets if target.startswith("p2")] == [f"p{write.IMAGES_PER_INDEX}.html"]
     assert "index-2.html" in first.targets

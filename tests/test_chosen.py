@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from konvolut.asked import chosen, plan, settings, shards, survey, sweep
+from konvolut.asked import as_json, chosen, plan, settings, shards, survey, sweep
 from konvolut.asked.sections import AtlasSettings
 from konvolut.asked.sheets import Photograph
 from konvolut.errors import UserError
@@ -40,7 +40,7 @@ def readable() -> chosen.Photographs:
 
 
 def shard_of(some: chosen.Photographs) -> str:
-    return shards.to_json(shards.AtlasShard((), AtlasSettings(), 9), photographs=some.told())
+    return as_json.to_json(shards.AtlasShard((), AtlasSettings(), 9), photographs=some.told())
 
 
 def test_a_job_finds_its_photographs_in_the_table(table):

@@ -36,7 +36,7 @@ def ascended(network, targets, recipe, side, enough=None, seed=7):
 @pytest.fixture(scope="module")
 def census(tmp_path_factory):
     folder = tmp_path_factory.mktemp("census")
-    from konvolut.asked.shards import to_json
+    from konvolut.asked.as_json import to_json
 
     inspection.inspect(to_json(TINY), folder / "layers.csv")
     return folder / "layers.csv"

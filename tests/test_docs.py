@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from konvolut.asked import kinds, settings, sheets
+from konvolut.asked.keys import is_nullable, kinds_of
 from konvolut.asked.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +35,7 @@ def table_under(heading):
 
 def keys_of(section):
     """The keys that a user may write in a section apart from the fields of its recipe, in order."""
-    keys = list(kinds.kinds_of(settings.SECTIONS[section]))
+    keys = list(kinds_of(settings.SECTIONS[section]))
     return [*keys, "recipe"] if section in settings.WITH_RECIPE else keys
 
 
@@ -55,7 +56,7 @@ def default_of(owner, key):
 
 
 def test_every_key_of_the_whole_run_is_explained():
-    assert [row[0] for row in table_under(TOP)] == list(kinds.kinds_of(settings.Settings))
+    assert [row[0] for row in table_under(TOP)] == list(kinds_of(settings.Settings))
 
 
 @pytest.mark.parametrize("section", settings.SECTIONS)
@@ -100,7 +101,7 @@ def described(kind, meaning, default=None):
 def section_schema(section):
     meanings = {row[0]: row for row in table_under(section)}
     recipe = settings.recipe_kinds() if section in settings.WITH_RECIPE else {}
-    known = kinds.kinds_of(settings.SECTIONS[section]) | recipe
+    known = kinds_of(settings.SECTIONS[section]) | recipe
     fields = {row[0]: row[1] for row in table_under("Recipes")}
     keys = {
         key: described(kind, fields[key])
@@ -114,7 +115,7 @@ def section_schema(section):
 @functools.cache
 def config_schema():
     top = {row[0]: row for row in table_under(TOP)}
-    general = kinds.kinds_of(settings.Settings).items()
+    general = kinds_of(settings.Settings).items()
     keys = {key: described(kind, top[key][2], top[key][1].strip("`")) for key, kind in general}
     keys |= {section: section_schema(section) for section in settings.SECTIONS}
     return {
@@ -172,7 +173,7 @@ SECTION_KEYS = [(name, key) for name in settings.SECTIONS for key in section_sch
 @pytest.mark.parametrize(("section", "key"), SECTION_KEYS, ids=lambda part: part)
 def test_the_schema_and_the_settings_accept_the_same_values(section, key):
     """But for ranges that run downwards, which a JSON schema cannot tell."""
-    known = kinds.kinds_of(settings.SECTIONS[section]) | settings.recipe_kinds()
+    known = kinds_of(settings.SECTIONS[section]) | settings.recipe_kinds()
     for value in VALUES:
-        by_settings = (value is None and kinds.is_nullable(known[key])) or known[key].read(value) is not None
+        by_settings = (value is None and is_nullable(known[key])) or known[key].read(value) is not None
         assert accepts(config_schema(), {section: {key: value}}) == by_settings, repr(value)

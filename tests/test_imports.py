@@ -36,7 +36,16 @@ ROWS = [
     {"errors"},
     {"provenance", "results.evidence", "asked.censuses", "lease", "folder", "hooks"},
     {"results.contents"},
-    {"asked.configfiles", "asked.kinds", "asked.options", "asked.places", "asked.recipes", "asked.terms"},
+    {
+        "asked.as_json",
+        "asked.configfiles",
+        "asked.keys",
+        "asked.kinds",
+        "asked.options",
+        "asked.places",
+        "asked.recipes",
+        "asked.terms",
+    },
     {
         "network.weights",
         "network.fields",

@@ -7,9 +7,10 @@ the curve's rise. On CPUs lite0 keeps the bits; the tolerance is for libraries t
 import numpy as np
 import pytest
 
+from konvolut.asked.as_json import to_json
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
-from konvolut.asked.shards import ChannelsShard, to_json
+from konvolut.asked.shards import ChannelsShard
 from konvolut.network import inspection
 from konvolut.results import store
 from konvolut.techniques import channels

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from konvolut.asked.as_json import to_json
 from konvolut.asked.censuses import LayerSpec
 from konvolut.asked.settings import ModelSource, Photograph
-from konvolut.asked.shards import SaliencyShard, to_json
+from konvolut.asked.shards import SaliencyShard
 from konvolut.network import inspection, memory, models, photographs
 from konvolut.network.memory import Halving
 from konvolut.pictures import images

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from konvolut.asked import plan, selection, settings, shards
+from konvolut.asked import as_json, plan, selection, settings, shards
 from konvolut.asked.costs import UNMEASURED
 from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
@@ -306,22 +306,22 @@ def test_a_shard_survives_its_json(wanted):
         seed=3,
         device="cpu",
     )
-    back = shards.from_json(shards.DreamsShard, shards.to_json(shard))
+    back = as_json.from_json(shards.DreamsShard, as_json.to_json(shard))
     assert dataclasses.replace(back, model=shard.model, photographs=shard.photographs) == shard
     assert back.photographs[1].path == shard.photographs[1].path
     assert back.model.timm_name == shard.model.timm_name
 
 
 def test_settings_survive_their_json(wanted):
-    text = shards.to_json(wanted)
-    assert shards.to_json(shards.from_json(settings.Settings, text)) == text
+    text = as_json.to_json(wanted)
+    assert as_json.to_json(as_json.from_json(settings.Settings, text)) == text
 
 
 def test_json_is_canonical(wanted):
-    text = shards.to_json(wanted)
+    text = as_json.to_json(wanted)
     assert text == json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False)
 
 
 def test_where_a_model_stands_in_its_sheet_is_no_part_of_it(wanted):
     moved = dataclasses.replace(wanted.models[0], sheet_line=99)
-    assert shards.to_json(moved) == shards.to_json(wanted.models[0])
+    assert as_json.to_json(moved) == as_json.to_json(wanted.models[0])

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from konvolut.asked import censuses, costs, loads, recipes, shards
+from konvolut.asked import as_json, censuses, costs, loads, recipes, shards
 from konvolut.asked.precision import read_precisions, settled
 from konvolut.asked.settings import ModelSource
 from konvolut.network import inspection, models, precision, record, streamline
@@ -51,7 +51,7 @@ def test_a_device_without_the_other_precision_is_told_apart_from_one_where_it_is
 
 def test_what_cannot_be_measured_is_noted_with_its_reason(tmp_path, monkeypatch):
     monkeypatch.setattr(streamline, "computes_in_bfloat16", lambda device: False)
-    inspection.inspect(shards.to_json(SOURCE), tmp_path / "layers.csv")
+    inspection.inspect(as_json.to_json(SOURCE), tmp_path / "layers.csv")
     said = []
     precision.choose(
         shards.PrecisionShard(SOURCE, "cpu"), tmp_path / "layers.csv", tmp_path / "precision.csv", said.append
@@ -70,7 +70,7 @@ def test_the_fastest_batch_of_a_layer_is_chosen():
 
 
 def test_a_model_is_measured_and_the_table_read_again(tmp_path):
-    inspection.inspect(shards.to_json(SOURCE), tmp_path / "layers.csv")
+    inspection.inspect(as_json.to_json(SOURCE), tmp_path / "layers.csv")
     said = []
     shard = shards.PrecisionShard(SOURCE, "cpu")
     precision.choose(shard, tmp_path / "layers.csv", tmp_path / "precision.csv", said.append)

@@ -11,7 +11,7 @@ from konvolut.asked.recipes import named
 from konvolut.asked.settings import AtlasSettings, ModelSource
 from konvolut.asked.shards import KernelsShard
 from konvolut.atlas import series, tiles
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.network import record
 from konvolut.network.census import census
 from konvolut.pictures import ascent, images

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from konvolut.atlas import tiles, trials
-from konvolut.atlas.model import ImageModel
+from konvolut.atlas.inputs import ImageModel
 from konvolut.results import contents, store
 
 PASSPORT = {"konvolut": "0"}

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from konvolut.asked import selection, shards, survey
+from konvolut.asked import as_json, selection, survey
 from konvolut.asked.sheets import Photograph
 from konvolut.errors import UserError
 
@@ -69,7 +69,7 @@ def from_json(kind: type, text: str, table: Path):
     if Photographs(photographs, places).told() != wanted:
         raise UserError(f"{table} holds other photographs than this job was planned for: run the same command again")
     return dataclasses.replace(
-        shards.from_json(kind, json.dumps(told | {"photographs": []})), photographs=tuple(photographs)
+        as_json.from_json(kind, json.dumps(told | {"photographs": []})), photographs=tuple(photographs)
     )
 
 

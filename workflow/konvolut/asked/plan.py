@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import loads, reductions, shards, survey
+from konvolut.asked import as_json, loads, reductions, survey
 from konvolut.asked.aims import check_aims
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
@@ -64,7 +64,7 @@ def write_plan(
     settings_json: str, censuses: list[str], calibration: Path, outputs: tuple[Path, Path], say: Callable[[str], None]
 ) -> None:
     """Look at the photographs, plan a sweep, write both tables (plan, photographs) and say how much it is."""
-    settings = shards.from_json(Settings, settings_json)
+    settings = as_json.from_json(Settings, settings_json)
     surveyed = survey.survey(settings.images, settings.images_on_error)
     for problem in surveyed["problem"]:
         if problem:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from konvolut.asked import shards
+from konvolut.asked import as_json
 from konvolut.asked.costs import Speed, read_speed
 from konvolut.asked.plan import make_plan
 from konvolut.asked.settings import Settings
@@ -19,7 +19,7 @@ ALL = "all"
 
 def write_report(settings_json: str, censuses: list[str], calibration: Path, output: Path) -> None:
     """Print the report of a sweep and write it as TSV."""
-    settings = shards.from_json(Settings, settings_json)
+    settings = as_json.from_json(Settings, settings_json)
     speed = read_speed(Path(calibration))
     plan = make_plan(settings, dict(zip((model.key for model in settings.models), censuses, strict=True)), speed)
     table = summarise(plan, speed)

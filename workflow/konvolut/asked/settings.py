@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from konvolut.asked import amounts, configfiles, kinds, recipes, sheets, terms
+from konvolut.asked import amounts, configfiles, keys, kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.sections import (
@@ -119,11 +119,11 @@ def load(config: Mapping, base: Path, read_images: Callable = sheets.read_images
 
     Reads both sheets and looks for the files they name, photographs by `read_images(base, sheet)`. Raises UserError.
     """
-    given = kinds.mapping(config, "")
-    top = kinds.kinds_of(Settings)
-    kinds.refuse_unknown(given, [*top, *SECTIONS], "")
+    given = keys.mapping(config, "")
+    top = keys.kinds_of(Settings)
+    keys.refuse_unknown(given, [*top, *SECTIONS], "")
     sections = {name: _read_section(name, given.pop(name, None)) for name in SECTIONS}
-    settings = dataclasses.replace(kinds.read_section(Settings, given, ""), **sections)
+    settings = dataclasses.replace(keys.read_section(Settings, given, ""), **sections)
     settings = dataclasses.replace(
         settings,
         models=sheets.read_models(Path(base), settings.models),
@@ -180,12 +180,12 @@ def _recipe_kind(name: str, type_: type) -> kinds.Kind:
 
 
 def _read_section(name: str, raw: Any) -> Any:
-    section, given = SECTIONS[name], kinds.mapping(raw, name)
+    section, given = SECTIONS[name], keys.mapping(raw, name)
     if name not in WITH_RECIPE:
-        return kinds.read_section(section, given, name)
+        return keys.read_section(section, given, name)
     recipe_keys = recipe_kinds()
-    kinds.refuse_unknown(given, [*kinds.kinds_of(section), *recipe_keys], name)
-    read = kinds.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
+    keys.refuse_unknown(given, [*keys.kinds_of(section), *recipe_keys], name)
+    read = keys.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
     changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
     recipe = recipes.named(changes.pop("recipe", read.recipe.name), **changes)
     amounts.check(name, recipe, getattr(read, "longest_side_px", recipe.size_px), LARGEST_SIDE_PX, changes)

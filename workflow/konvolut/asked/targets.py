@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from konvolut.asked import shards
+from konvolut.asked import as_json
 from konvolut.asked.settings import ModelSource, Settings
 from konvolut.errors import UserError
 from konvolut.network.classes import class_number
@@ -67,7 +67,7 @@ def _of_identity(model: ModelSource, results: Path) -> list[str] | None:
 def _ask_timm(models: Sequence[ModelSource]) -> dict[str, list[str]]:
     run = subprocess.run(
         [sys.executable, "-m", "konvolut.network.labels"],
-        input=json.dumps([shards.to_json(model) for model in models]),
+        input=json.dumps([as_json.to_json(model) for model in models]),
         env=os.environ | {"PYTHONPATH": str(PACKAGE.parent)},
         capture_output=True,
         text=True,

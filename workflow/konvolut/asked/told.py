@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from konvolut.asked import shards
+from konvolut.asked import as_json, shards
 from konvolut.asked.planned import Planned
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.signed import signed
@@ -48,25 +48,25 @@ class Told:
 
     def settings(self, wildcards) -> str:
         """All that the user asked for."""
-        return shards.to_json(self._asked)
+        return as_json.to_json(self._asked)
 
     def architecture(self, wildcards) -> str:
         """Which network a model is, whatever its weights."""
-        return shards.to_json(dataclasses.replace(self._models[wildcards.model], weights="", folder=""))
+        return as_json.to_json(dataclasses.replace(self._models[wildcards.model], weights="", folder=""))
 
     def model(self, wildcards) -> str:
         """What a model is."""
-        return shards.to_json(self._models[wildcards.model])
+        return as_json.to_json(self._models[wildcards.model])
 
     def precision(self, wildcards) -> str:
         """Which model to measure on which device."""
-        return shards.to_json(shards.PrecisionShard(self._models[wildcards.model], self._asked.device))
+        return as_json.to_json(shards.PrecisionShard(self._models[wildcards.model], self._asked.device))
 
     def priors(self, wildcards) -> str:
         """The photographs to measure and the side of the pictures."""
         recipes = [getattr(self._asked, name).recipe for name in FROM_NOISE]
         shard = shards.PriorsShard((), max(recipe.size_px for recipe in recipes if recipe.parameterisation == "maco"))
-        return shards.to_json(shard, photographs=self.planned.photographs("priors", wildcards).told())
+        return as_json.to_json(shard, photographs=self.planned.photographs("priors", wildcards).told())
 
     def atlas(self, wildcards) -> str:
         """What a page needs beside results."""
@@ -80,7 +80,7 @@ class Told:
     def _of_pages(self, photographs) -> str:
         alike_from = self._asked.alike.at_least if self._asked.alike.keep else 0
         shard = shards.AtlasShard((), self._asked.atlas, self._asked.examples.top, "", alike_from)
-        return shards.to_json(shard, photographs=photographs.told())
+        return as_json.to_json(shard, photographs=photographs.told())
 
     def evidence(self, checkpoint, wildcards) -> str:
         """What the checkpoint `atlas_evidence` says of a layer: its digest."""
@@ -95,7 +95,7 @@ class Told:
         key = (technique, wildcards.model)
         if key not in self._of_all_known:
             self._of_all_known[key] = self._of_all(*key)
-        return shards.in_json(self._of_all_known[key] | self._of_one(technique, wildcards))
+        return as_json.in_json(self._of_all_known[key] | self._of_one(technique, wildcards))
 
     def _of_all(self, technique: str, model: str) -> dict:
         """What all shards of a technique and model are told, as JSON has it."""
@@ -104,7 +104,7 @@ class Told:
         facts |= {"technique": technique, "models": self._asked.models}
         if technique == "activations":
             facts |= {"keep": self._asked.examples.keep, "on_error": self._asked.images_on_error}
-        return {name: shards.plain(facts.get(name, getattr(section, name, None))) for name in names}
+        return {name: as_json.plain(facts.get(name, getattr(section, name, None))) for name in names}
 
     def _of_one(self, technique: str, wildcards) -> dict:
         """What one shard is told beside that."""

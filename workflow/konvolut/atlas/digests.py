@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from konvolut.atlas import evidence, likeness, model, tiles
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.results import contents, store
 
 DIGITS = 16

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from konvolut.atlas import packed
-from konvolut.atlas.model import LayerInputs, Shown
+from konvolut.atlas.inputs import LayerInputs
+from konvolut.atlas.model import Shown
 from konvolut.results import evidence, store
 
 QUANTILES = ("q01", "q10", "q25", "median", "q75", "q90", "q99")

@@ -8,7 +8,8 @@ import numpy as np
 
 from konvolut.asked.settings import SALIENCY_METHODS, Photograph
 from konvolut.atlas import classes, model, plates
-from konvolut.atlas.model import ImageInputs, ImageModel, LayerFacts
+from konvolut.atlas.inputs import ImageInputs, ImageModel
+from konvolut.atlas.model import LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
 from konvolut.atlas.trials import Trials, TrialWriter
 from konvolut.pictures import colours, images

@@ -20,7 +20,7 @@ from konvolut.asked.selection import parse_channels
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import write
 from konvolut.atlas.classes import ClassInputs, ClassModel
-from konvolut.atlas.model import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+from konvolut.atlas.inputs import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
 from konvolut.provenance import code_digest
 
 STAMP = "made-from.txt"

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from konvolut.atlas.model import FrontInputs
+from konvolut.atlas.inputs import FrontInputs
 
 
 def index(summaries: list[dict], inputs: FrontInputs, classes: Sequence[dict] = ()) -> dict:

@@ -10,7 +10,7 @@ import numpy as np
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import model, plates
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import LayerUnits, Series
 from konvolut.pictures import images

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from konvolut.atlas import plates
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.atlas.plates import SheetWriter
 from konvolut.atlas.units import Series
 from konvolut.pictures import colours

@@ -8,7 +8,7 @@ import numpy as np
 
 from konvolut.atlas import plates
 from konvolut.atlas.charts import curve_points
-from konvolut.atlas.model import ImageModel
+from konvolut.atlas.inputs import ImageModel
 from konvolut.pictures import colours, images
 from konvolut.results import contents, store
 

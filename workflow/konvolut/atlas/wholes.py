@@ -9,7 +9,7 @@ import numpy as np
 
 from konvolut.atlas import plates
 from konvolut.atlas.charts import curve_points
-from konvolut.atlas.model import LayerInputs
+from konvolut.atlas.inputs import LayerInputs
 from konvolut.pictures import images
 from konvolut.results import contents, store
 

@@ -48,7 +48,7 @@ from konvolut.atlas import (
     units,
     wholes,
 )
-from konvolut.atlas.model import FrontInputs, ImageInputs, LayerInputs, ModelInputs
+from konvolut.atlas.inputs import FrontInputs, ImageInputs, LayerInputs, ModelInputs
 from konvolut.pictures import images
 from konvolut.provenance import VERSION
 

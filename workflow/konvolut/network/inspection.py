@@ -4,7 +4,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from konvolut.asked import shards
+from konvolut.asked import as_json
 from konvolut.asked.settings import ModelSource
 from konvolut.network import census, models
 
@@ -13,13 +13,13 @@ UNTRAINED = "random:0"
 
 def inspect(model_json: str, layers: Path) -> None:
     """Write the layer census (CSV) of the architecture that `model_json` describes, whatever its weights."""
-    source = dataclasses.replace(shards.from_json(ModelSource, model_json), weights=UNTRAINED)
+    source = dataclasses.replace(as_json.from_json(ModelSource, model_json), weights=UNTRAINED)
     census.write_census(census.census(models.build(source)), Path(layers))
 
 
 def identify(model_json: str, identity: Path) -> None:
     """Write the identity (JSON) of the model that `model_json` describes, with its weights."""
-    source = shards.from_json(ModelSource, model_json)
+    source = as_json.from_json(ModelSource, model_json)
     network = models.build(source)
     facts = identity_of(network, source)
     Path(identity).write_text(json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")

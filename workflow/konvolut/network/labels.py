@@ -1,13 +1,13 @@
 """Tells the classes of models by their architecture alone:  python -m konvolut.network.labels < models.json
 
-For processes that must not import torch. In: a JSON list of models (shards.to_json). Out: class names by the model's
+For processes that must not import torch. In: a JSON list of models (as_json.to_json). Out: class names by the model's
 key, as JSON; or a sentence and status 1.
 """
 
 import json
 import sys
 
-from konvolut.asked import shards
+from konvolut.asked import as_json
 from konvolut.asked.settings import ModelSource
 from konvolut.errors import UserError
 from konvolut.network import models
@@ -15,7 +15,7 @@ from konvolut.network import models
 
 def main() -> int:
     """The exit status: 1 where timm does not build one of the models."""
-    sources = [shards.from_json(ModelSource, text) for text in json.load(sys.stdin)]
+    sources = [as_json.from_json(ModelSource, text) for text in json.load(sys.stdin)]
     try:
         print(json.dumps({source.key: models.class_names(source) for source in sources}))
     except UserError as error:

@@ -14,7 +14,7 @@ from konvolut.asked.costs import read_speed
 from konvolut.asked.outputs import module_of, planned_files
 from konvolut.asked.precision import read_precisions
 from konvolut.asked.settings import Photograph, Settings
-from konvolut.asked.shards import plain
+from konvolut.asked.as_json import plain
 from konvolut.errors import UserError, first_line
 from konvolut.pictures import images
 from konvolut.provenance import code_digest, file_sha256

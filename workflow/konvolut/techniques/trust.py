@@ -22,8 +22,9 @@ import numpy as np
 import torch
 
 from konvolut import provenance
+from konvolut.asked.as_json import to_json
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
-from konvolut.asked.shards import TrustShard, to_json
+from konvolut.asked.shards import TrustShard
 from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import record
