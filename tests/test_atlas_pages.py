@@ -19,8 +19,9 @@ import pytest
 from konvolut.asked.selection import parse_channels
 from konvolut.asked.settings import AtlasSettings
 from konvolut.atlas import account, assets, model, pages, passports, plates, write
+from konvolut.atlas.attributions import map_picture, scaled_for_eyes
 from konvolut.atlas.inputs import FrontInputs, ImageInputs, ImageModel, ModelInputs
-from konvolut.atlas.photographs import map_picture, scaled_for_eyes, z_scores
+from konvolut.atlas.photographs import z_scores
 from konvolut.atlas.plates import Sheet, SheetWriter
 from konvolut.pictures import images
 from synthetic_results import Results, atlas_settings, photographs, small_atlas, write_atlas

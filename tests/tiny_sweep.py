@@ -83,20 +83,20 @@ def write_sweep(folder: Path, config: dict, models: str = "", images: str = "") 
     (folder / "images.tsv").write_text(images or "id\tpath\n" + "\n".join(rows) + "\n")
 
 
-def command(folder: Path, profile: str = "local") -> list[str]:
-    words = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--directory", folder]
-    words += ["--workflow-profile", ROOT / "config/profiles" / profile, "--configfile", folder / "config.yaml"]
+def command(folder: Path, profile: str = "local", checkout: Path = ROOT) -> list[str]:
+    words = [sys.executable, "-m", "snakemake", "--snakefile", checkout / "Snakefile", "--directory", folder]
+    words += ["--workflow-profile", checkout / "config/profiles" / profile, "--configfile", folder / "config.yaml"]
     return [str(word) for word in words]
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
-    words = [*command(folder), *arguments]
+def snakemake(folder: Path, *arguments: str, checkout: Path = ROOT) -> subprocess.CompletedProcess:
+    words = [*command(folder, checkout=checkout), *arguments]
     return subprocess.run(words, capture_output=True, text=True, timeout=60 * MINUTES_PER_RUN, check=False)
 
 
-def jobs_of(folder: Path, *arguments: str) -> dict[str, int]:
+def jobs_of(folder: Path, *arguments: str, checkout: Path = ROOT) -> dict[str, int]:
     """How many jobs of each rule Snakemake would run."""
-    run = snakemake(folder, "--dry-run", "--quiet", "host", "reason", "--", *arguments)
+    run = snakemake(folder, "--dry-run", "--quiet", "host", "reason", "--", *arguments, checkout=checkout)
     assert run.returncode == 0, run.stderr + run.stdout
     table = re.search(r"^job\s+count\n-+\s+-+\n(.*?)\ntotal", run.stdout + run.stderr, re.MULTILINE | re.DOTALL)
     return {name: int(count) for name, count in (line.split() for line in table[1].splitlines())} if table else {}

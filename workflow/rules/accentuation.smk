@@ -10,7 +10,7 @@ rule accentuation:
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("accentuation", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("accentuation", "results/{model}/precision.csv"),
         photographs=sweep.photographs("accentuation"),
     output:
         "results/{model}/accentuation/{layer}/{first}-{last}.h5",

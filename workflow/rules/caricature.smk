@@ -10,7 +10,7 @@ rule caricature:
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("caricature", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("caricature", "results/{model}/precision.csv"),
         photographs=sweep.photographs("caricature"),
     output:
         "results/{model}/caricature/{layer}/{first}-{last}.h5",

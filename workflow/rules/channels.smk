@@ -10,7 +10,7 @@ rule channels:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("channels", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("channels", "results/{model}/precision.csv"),
         priors=sweep.if_maco("channels", "results/priors.h5"),
     output:
         "results/{model}/channels/{layer}/{first}-{last}.h5",

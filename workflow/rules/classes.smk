@@ -9,7 +9,7 @@ rule classes:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("classes", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("classes", "results/{model}/precision.csv"),
     output:
         "results/{model}/classes/{first}-{last}.h5",
     log:

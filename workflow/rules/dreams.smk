@@ -10,7 +10,7 @@ rule dreams:
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("dreams", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("dreams", "results/{model}/precision.csv"),
         photographs=sweep.photographs("dreams"),
     output:
         "results/{model}/dreams/{layer}/{first}-{last}.h5",

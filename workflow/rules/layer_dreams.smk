@@ -10,7 +10,7 @@ rule layer_dreams:
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("layer_dreams", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("layer_dreams", "results/{model}/precision.csv"),
         photographs=sweep.photographs("layer_dreams"),
     output:
         "results/{model}/layer_dreams/{layer}/{first}-{last}.h5",

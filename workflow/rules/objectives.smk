@@ -9,7 +9,7 @@ use rule channels as neuron with:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("neuron", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("neuron", "results/{model}/precision.csv"),
         priors=sweep.if_maco("neuron", "results/priors.h5"),
     output:
         "results/{model}/neuron/{layer}/{first}-{last}.h5",
@@ -29,7 +29,7 @@ use rule channels as negative with:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("negative", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("negative", "results/{model}/precision.csv"),
         priors=sweep.if_maco("negative", "results/priors.h5"),
     output:
         "results/{model}/negative/{layer}/{first}-{last}.h5",
@@ -49,7 +49,7 @@ use rule channels as diversity with:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("diversity", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("diversity", "results/{model}/precision.csv"),
         priors=sweep.if_maco("diversity", "results/priors.h5"),
     output:
         "results/{model}/diversity/{layer}/{first}-{last}.h5",
@@ -69,7 +69,7 @@ use rule channels as maco with:
         plan=ancient("results/plan.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
-        precision=ancient(sweep.if_auto("maco", "results/{model}/precision.csv")),
+        precision=sweep.if_auto("maco", "results/{model}/precision.csv"),
         priors=sweep.if_maco("maco", "results/priors.h5"),
     output:
         "results/{model}/maco/{layer}/{first}-{last}.h5",

@@ -9,7 +9,7 @@ OUTPUTS: plan.tsv         one row per job: technique, model, layer, channels or 
 checkpoint plan:
     input:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
-        calibration=ancient("results/calibration.tsv"),
+        calibration="results/calibration.tsv",
         photographs=sweep.all_photographs(),
     output:
         plan="results/plan.tsv",
@@ -29,7 +29,7 @@ checkpoint plan:
 rule plan_report:
     input:
         layers=collect("results/{model}/layers.csv", model=sweep.model),
-        calibration=ancient("results/calibration.tsv"),
+        calibration="results/calibration.tsv",
     output:
         report("results/report.tsv", category="Sweep"),
     log:

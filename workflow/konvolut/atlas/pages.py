@@ -11,10 +11,11 @@ from markupsafe import Markup, escape
 
 from konvolut.asked.selection import format_channels, parse_channels
 from konvolut.atlas import account, cards, model, plates
+from konvolut.atlas.attributions import METHODS
 from konvolut.atlas.classes import ClassView
 from konvolut.atlas.inputs import FrontInputs
 from konvolut.atlas.model import LayerFacts, Network, layer_facts
-from konvolut.atlas.photographs import METHODS, PhotographView
+from konvolut.atlas.photographs import PhotographView
 from konvolut.atlas.units import LayerUnits, Series
 from konvolut.pictures import health, images
 from konvolut.provenance import VERSION

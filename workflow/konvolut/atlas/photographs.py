@@ -6,46 +6,17 @@ from urllib.parse import quote
 
 import numpy as np
 
-from konvolut.asked.settings import SALIENCY_METHODS, Photograph
-from konvolut.atlas import classes, model, plates
+from konvolut.asked.settings import Photograph
+from konvolut.atlas import classes, model
+from konvolut.atlas.attributions import Attribution, write_attributions
 from konvolut.atlas.inputs import ImageInputs, ImageModel
 from konvolut.atlas.model import LayerFacts
 from konvolut.atlas.sprites import Sprite, layer_sprites, read_summary
 from konvolut.atlas.trials import Trials, TrialWriter
-from konvolut.pictures import colours, images
-from konvolut.results import contents, store
+from konvolut.results import store
 
-SIGNED = ("gradient_x_input", "integrated_gradients", "occlusion")
-METHODS = {  # of attribution, where another name says more
-    "vanilla": "gradient",
-    "positive": "positive gradient",
-    "negative": "negative gradient",
-    "gradient": "gradient in colours",
-    "guided_backpropagation": "guided backpropagation",
-    "gradient_x_input": "gradient × input",
-    "smoothgrad": "SmoothGrad",
-    "integrated_gradients": "integrated gradients",
-    "grad_cam": "Grad-CAM",
-}
 UNITS_SHOWN = 10  # one line of the page
 LEAST_SHOWN = 0.05  # standard deviations: what one decimal shows as more than 0.0
-# Gradient maps have a few cells far above all others: scaled to their maximum they look black.
-BRIGHTEST_QUANTILE = 0.995
-
-
-@dataclass
-class Attribution:
-    """Maps of one target: the class and (method, file relative to images/) pairs, and (method, reason) of others.
-
-    `lab` is the overlay of the lab notebook, scaled as there, where the vanilla gradient was asked for.
-    """
-
-    target: str
-    probability: float
-    seen: str
-    maps: list[tuple[str, str]]
-    refused: list[tuple[str, str]]
-    lab: str = ""
 
 
 @dataclass
@@ -96,7 +67,7 @@ def views(inputs: ImageInputs, saliency_folder: Path) -> list[PhotographView]:
     for source in inputs.models:
         network = model.read_network(source.model_json)
         answers = model.read_answers(source.activations)
-        attributions = _write_attributions(source, network.key, saliency_folder, set(pages))
+        attributions = write_attributions(source.saliency, network.key, saliency_folder, set(pages))
         maps = _map_strips(source, network.key)
         writer = TrialWriter(source, network.key, saliency_folder.with_name("trials"))
         dreams, strongest = _dreams(source, network.key, "dreams"), _strongest(source, network.key, set(pages))
@@ -139,64 +110,11 @@ def summary(views: list[PhotographView]) -> dict:
     return told
 
 
-def scaled_for_eyes(values: np.ndarray) -> np.ndarray:
-    """A map (H, W) from its minimum to its 99.5 % quantile as 0..1; a flat map is all 0."""
-    low, high = float(values.min()), float(np.quantile(values, BRIGHTEST_QUANTILE))
-    if high <= low:
-        high = float(values.max())
-    return np.clip((values - low) / (high - low), 0, 1) if high > low else np.zeros_like(values, dtype=float)
-
-
-def map_picture(method: str, values: np.ndarray) -> np.ndarray:
-    """An attribution map (H, W) or (C, H, W) as a picture; those with a sign are shown around 0."""
-    if method not in SIGNED and values.ndim == 2:
-        return colours.colour_map(scaled_for_eyes(values))
-    limit = float(np.quantile(np.abs(values), BRIGHTEST_QUANTILE)) or float(np.abs(values).max()) or 1.0
-    return (colours.in_colours if values.ndim == 3 else colours.diverging)(values / limit)
-
-
 def z_scores(maxima: np.ndarray) -> np.ndarray:
     """Maxima (photographs, units) in standard deviations of each unit above its own mean; 0 for a constant unit."""
     deviation = maxima.std(axis=0)
     centred = maxima - maxima.mean(axis=0)
     return np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > 0)
-
-
-def _write_attributions(source: ImageModel, model_key: str, folder: Path, wanted: set) -> dict[str, list[Attribution]]:
-    found: dict[str, list[Attribution]] = {}
-    for path in source.saliency:
-        shard = store.read_saliency(path)
-        for row, key in enumerate(shard.image):
-            if key not in wanted:
-                continue
-            (folder / key).mkdir(exist_ok=True)
-            images.write_webp(folder / key / f"{model_key}-seen.webp", shard.input[row], plates.QUALITY)
-            found[key] = [
-                _write_maps(shard, row, place, folder / key, model_key) for place in range(shard.target_class.shape[1])
-            ]
-    return found
-
-
-def _write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
-    maps, lab = [], ""
-    for method in sorted(shard.maps, key=SALIENCY_METHODS.index):
-        name = f"{model_key}-{place}-{method}.webp"
-        values = shard.maps[method][row, place]
-        images.write_webp(folder / name, map_picture(method, values), plates.QUALITY)
-        maps.append((method, quote(f"saliency/{folder.name}/{name}")))
-        if method == "vanilla":
-            name = f"{model_key}-{place}-lab.webp"
-            over = colours.overlay(shard.input[row], colours.scaled01(values))
-            images.write_webp(folder / name, over, plates.QUALITY)
-            lab = quote(f"saliency/{folder.name}/{name}")
-    return Attribution(
-        shard.target_name[row][place],
-        float(shard.target_probability[row, place]),
-        quote(f"saliency/{folder.name}/{model_key}-seen.webp"),
-        maps,
-        sorted(shard.refused.items(), key=lambda entry: SALIENCY_METHODS.index(entry[0])),
-        lab,
-    )
 
 
 def _dreams(source: ImageModel, model_key: str, technique: str) -> dict[str, list[tuple[str, Sprite]]]:
