@@ -97,7 +97,9 @@ def test_small_pictures_of_layers_that_see_little_are_climbed_faster_in_float32_
     fitted = [channels.fitting(brief, network, layer, (side, side)) for side in (256, 128, 64)]
     assert [one.precision for one in fitted] == ["bfloat16", "float32", "float32"]
     rates = [one.learning_rate for one in fitted]
-    assert rates == pytest.approx([recipe.learning_rate * factor for factor in (1, 2, 4)])
+    assert rates == pytest.approx([recipe.learning_rate * factor for factor in (1.4, 2, 4)])
+    sees_all = dataclasses.replace(layer, receptive_field_px=256)
+    assert channels.fitting(recipe, network, sees_all, (256, 256)).learning_rate == recipe.learning_rate
     assert [one.window for one in fitted] == [2, 3, 3]
     every_cell = dataclasses.replace(brief, window=1)
     assert channels.fitting(every_cell, network, layer, (64, 64)).window == 1

@@ -29,6 +29,10 @@ ATTEMPTS = 4
 MORE_CELLS = 1
 # Layers that see no more than this are stems: they compare pixels, see of_small.
 STEM_PX = 8
+# How many times faster whole pictures are climbed whose layer sees too little of them for coarse steps, which give the
+# others their large shapes. Of 16 units of lite0's blocks.2, 24 further ones and 16 of lite1's: contrast 1.2 times that
+# of the plain rate, excitement .99, 1.03 and 1.10 times; with the plain rate these layers were the greyest of all.
+NEVER_COARSE = 1.4
 
 
 def render(
@@ -89,13 +93,16 @@ def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
 def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
     """The recipe for pictures (H, W) = size, without what shows a model an input of a size that it does not take.
 
-    Pictures that are small because their layer sees little are climbed otherwise, see `of_small`.
+    Pictures that are small because their layer sees little are climbed otherwise, see `of_small`, and faster those
+    that would have coarse steps if their layer saw more, see NEVER_COARSE.
     """
     if not takes(network, layer, view_size(size, recipe.transforms)):
         unpadded = tuple(transform for transform in recipe.transforms if transform[0] != "pad")
         recipe = dataclasses.replace(recipe, transforms=unpadded)
     if recipe.fields and max(size) < recipe.size_px:
         recipe = of_small(recipe, layer, max(size))
+    elif recipe.coarse_steps and layer.receptive_field_px < max(size):
+        recipe = dataclasses.replace(recipe, learning_rate=recipe.learning_rate * NEVER_COARSE)
     for number, octave in enumerate(sizes(size, recipe)[1:], start=1):
         if not takes(network, layer, view_size(octave, recipe.transforms)):
             recipe = dataclasses.replace(recipe, octaves=number)
