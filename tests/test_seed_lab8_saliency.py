@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut.atlas import photographs
+from konvolut.atlas.attributions import write_maps
 from konvolut.pictures import colours, images
 from konvolut.results import contents
 from konvolut.techniques import attributions, saliency
@@ -55,7 +55,7 @@ def test_the_atlas_shows_the_notebooks_overlay(tmp_path, monkeypatch):
     values = rng.gamma(0.3, 1, (1, 1, 128, 128)).astype(np.float32)
     photo, sure = photograph(128, 128), np.ones((1, 1), np.float32)
     maps = contents.Saliency(["p"], photo[None], np.full((1, 1), 7), [["cat"]], sure, {"vanilla": values})
-    photographs._write_maps(maps, 0, 0, tmp_path, "net")
+    write_maps(maps, 0, 0, tmp_path, "net")
     grey = ((values[0, 0] - values.min()) / (values.max() - values.min()) * 255).astype(np.uint8)
     expected = np.rint(0.15 * photo.astype(float) + 0.85 * grey[..., None])
     assert np.abs(written["net-0-lab.webp"] - expected).max() <= 1

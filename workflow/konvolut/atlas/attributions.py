@@ -56,7 +56,7 @@ def write_attributions(
             (folder / key).mkdir(exist_ok=True)
             images.write_webp(folder / key / f"{model_key}-seen.webp", shard.input[row], plates.QUALITY)
             found[key] = [
-                _write_maps(shard, row, place, folder / key, model_key) for place in range(shard.target_class.shape[1])
+                write_maps(shard, row, place, folder / key, model_key) for place in range(shard.target_class.shape[1])
             ]
     return found
 
@@ -77,7 +77,8 @@ def map_picture(method: str, values: np.ndarray) -> np.ndarray:
     return (colours.in_colours if values.ndim == 3 else colours.diverging)(values / limit)
 
 
-def _write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
+def write_maps(shard: contents.Saliency, row: int, place: int, folder: Path, model_key: str) -> Attribution:
+    """The maps of one photograph of a saliency file and one of its targets as pictures in `folder`."""
     maps, lab = [], ""
     for method in sorted(shard.maps, key=SALIENCY_METHODS.index):
         name = f"{model_key}-{place}-{method}.webp"
