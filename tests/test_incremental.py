@@ -1,15 +1,12 @@
 """Exactly what a change needs is computed again, counted in jobs; and of a shard only the units that are new."""
 
 import os
-import re
-import subprocess
-import sys
 
 import h5py
 import pytest
 import yaml
 
-from tiny_sweep import CONFIG, LAYERS, change, copy_checkout, jobs_of, snakemake
+from tiny_sweep import CONFIG, LAYERS, LITTLE, change, copy_checkout, jobs_of, snakemake
 
 # Pages and tables that look at everything.
 ALL_TOGETHER = {"all", "atlas", "atlas_images", "atlas_model", "atlas_layer", "atlas_classes", "alike", "trust"}
@@ -29,28 +26,29 @@ def clone(tmp_path):
     return copy_checkout(tmp_path / "clone")
 
 
-def jobs_by(clone, folder) -> dict[str, int]:
-    """Jobs that the rules of another checkout would run."""
-    words = [sys.executable, "-m", "snakemake", "--snakefile", clone / "Snakefile", "--directory", folder]
-    words += ["--workflow-profile", clone / "config/profiles/local", "--configfile", folder / "config.yaml"]
-    words += ["--dry-run", "--quiet", "host", "reason"]
-    run = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    counts = re.findall(r"^(\w+) +(\d+)$", run.stdout + run.stderr, flags=re.MULTILINE)
-    return {rule: int(count) for rule, count in counts if rule != "total"}
-
-
 def test_a_moved_folder_a_fresh_clone_and_comments_need_nothing(sweep, clone):
     (sweep / "config.yaml").write_text("# anew\n" + (sweep / "config.yaml").read_text())
     code = clone / "workflow/konvolut/techniques/saliency.py"
     code.write_text(code.read_text().replace("from konvolut", "# why\nfrom konvolut", 1))
-    assert jobs_by(clone, sweep) == {}
+    assert jobs_of(sweep, checkout=clone) == {}
 
 
 def test_changed_code_needs_the_techniques_that_use_it(sweep, clone):
     code = clone / "workflow/konvolut/techniques/saliency.py"
     code.write_text(code.read_text() + "\n\nANOTHER = 1\n")
-    assert {rule: n for rule, n in jobs_by(clone, sweep).items() if rule not in ALL_TOGETHER} == {"saliency": 1}
+    assert {rule: n for rule, n in jobs_of(sweep, checkout=clone).items() if rule not in ALL_TOGETHER} == {
+        "saliency": 1
+    }
+
+
+def test_changed_code_needs_the_pictures_though_their_precision_is_measured_again_too(sweep, clone):
+    """Snakemake overlooks jobs that wait for another by an `ancient` input alone."""
+    code = clone / "workflow/konvolut/network/streamline.py"
+    code.write_text(code.read_text() + "\n\nANOTHER = 1\n")
+    jobs = jobs_of(sweep, checkout=clone)
+    assert "plan" not in jobs, "what follows the plan would not be known"
+    assert (jobs["precision"], jobs["channels"], jobs["dreams"]) == (1, len(LAYERS), len(LAYERS))
+    assert {"units", "atlas_classes", "atlas_images"} <= jobs.keys()
 
 
 def test_one_more_model_needs_its_own_jobs_only(sweep):
@@ -111,6 +109,23 @@ def test_one_more_photograph_rewrites_every_page_of_a_layer(sweep):
     assert run.returncode == 0, run.stderr
     after = pages_of(sweep)
     assert {layer for layer in after if after[layer] != before[layer]} == set(LAYERS)
+    assert jobs_of(sweep) == {}, "one run is enough"
+
+
+def test_one_run_is_enough_for_one_more_model_and_other_layers(sweep):
+    with (sweep / "models.tsv").open("a") as file:
+        file.write("other\ttest_resnet\trandom:2\n")
+    (sweep / "config.yaml").write_text(yaml.safe_dump(LITTLE | {"layers": ["auto"]}))
+    run = snakemake(sweep)
+    assert run.returncode == 0, run.stderr
+    assert jobs_of(sweep) == {}
+
+
+def test_one_run_is_enough_for_fewer_examples(sweep):
+    change(sweep, examples={"keep": 10, "top": 4})
+    run = snakemake(sweep)
+    assert run.returncode == 0, run.stderr
+    assert jobs_of(sweep) == {}
 
 
 def pages_of(folder) -> dict[str, int]:

@@ -17,7 +17,7 @@ import yaml
 from konvolut.asked import plan, sheets
 from konvolut.pictures import images
 from konvolut.results import checks
-from tiny_sweep import CONFIG, LAYERS, LITTLE, ROOT, change, contents, copy_checkout, jobs_of, snakemake, write_sweep
+from tiny_sweep import CONFIG, LAYERS, LITTLE, ROOT, change, contents, jobs_of, snakemake, write_sweep
 
 
 class Links(HTMLParser):
@@ -108,16 +108,6 @@ def test_a_changed_recipe_runs_its_technique_and_the_pages_again(sweep):
     assert jobs["channels"] == len(LAYERS)
     assert jobs["atlas_layer"] == len(LAYERS)
     assert not {"inspect", "activations", "examples", "dreams", "saliency"} & jobs.keys()
-
-
-def test_changed_code_makes_pictures_again_though_their_precision_is_measured_again_too(sweep, tmp_path):
-    checkout = copy_checkout(tmp_path / "checkout")
-    with (checkout / "workflow/konvolut/network/streamline.py").open("a") as code:
-        code.write("\nCHANGED = True\n")
-    jobs = jobs_of(sweep, checkout=checkout)
-    assert "plan" not in jobs, "what follows the plan would not be known"
-    assert (jobs["precision"], jobs["channels"], jobs["dreams"]) == (1, len(LAYERS), len(LAYERS))
-    assert {"units", "atlas_classes", "atlas_images"} <= jobs.keys()
 
 
 def test_another_device_is_measured_before_work_is_cut_into_jobs_for_it(sweep):

@@ -59,6 +59,8 @@ rule atlas_model:
         table=ancient("results/photographs.tsv"),
         layers="results/{model}/layers.csv",
         identity="results/{model}/model.json",
+        # Which layers' pages change is known with it: until then those that stand would be read.
+        evidence=ancient("results/{model}/evidence.json"),
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
     output:
         html="results/atlas/{model}/index.html",

@@ -12,6 +12,8 @@ rule atlas_classes:
         identity=collect("results/{model}/model.json", model=sweep.model),
         classes=sweep.shards("classes", "results/{model}/classes/{first}-{last}.h5"),
         activations=sweep.shards("activations", "results/{model}/activations/{first}-{last}.h5"),
+        # Which layers' pages change is known with it: until then those that stand would be read.
+        evidence=ancient(collect("results/{model}/evidence.json", model=sweep.model)),
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
     output:
         directory("results/atlas/classes"),

@@ -17,6 +17,8 @@ rule atlas_images:
         patches=sweep.shards("patches", "results/{model}/patches/{first}-{last}.h5"),
         fooling=sweep.shards("fooling", "results/{model}/fooling/{first}-{last}.h5"),
         inversion=sweep.shards("inversion", "results/{model}/inversion/{layer}/{first}-{last}.h5"),
+        # Which layers' pages change is known with it: until then those that stand would be read.
+        evidence=ancient(collect("results/{model}/evidence.json", model=sweep.model)),
         folders=sweep.shards("atlas", "results/atlas/{model}/{layer}"),
         classes="results/atlas/classes",
     output:

@@ -83,9 +83,12 @@ class Told:
         return as_json.to_json(shard, photographs=photographs.told())
 
     def evidence(self, checkpoint, wildcards) -> str:
-        """What the checkpoint `atlas_evidence` says of a layer: its digest."""
+        """What the checkpoint `atlas_evidence` says of a layer: its digest.
+
+        Of a new layer an old evidence, which Snakemake takes for the last word until it is made anew, says nothing.
+        """
         told = json.loads(Path(checkpoint.get(model=wildcards.model).output[0]).read_text(encoding="utf-8"))
-        return told[wildcards.layer]
+        return told.get(wildcards.layer, "")
 
     def shard(self, technique: str) -> Callable[[Mapping], str]:
         """A parameter function: one shard of a technique."""
