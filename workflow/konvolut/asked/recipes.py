@@ -38,10 +38,8 @@ class Recipe:
     `fields` the side in receptive fields of the layer, where that is smaller (0: always `size_px`);
     `coarse_px` the longer side that the model sees in the first `coarse_steps`, where the layer's receptive field
     covers the picture (Fourier only, its low frequencies); `decay` of amplitude with frequency (parameters.py);
-    `decorrelate` whether colours are mixed as photographs mix them (Fourier only; stems are always made without, see
-    of_small in techniques/channels.py);
-    `window` the side in cells of the squares of whose cells `peaks` counts the most excited (more for pictures that
-    are small because their layer sees little, see of_small there);
+    `decorrelate` whether colours are mixed as photographs mix them (Fourier only);
+    `window` the side in cells of the squares of whose cells `peaks` counts the most excited;
     `variants` the pictures of one unit, made beside one another with different starts;
     `crops` random parts of the picture that the model sees per step, smaller and smaller (0: the whole picture once),
     and `noise` the deviation of the noise on them, of the normalised input; they take the place of `transforms`,
@@ -50,8 +48,9 @@ class Recipe:
     of |x| and x² of the normalised input, taken off the objective; `clip` keeps pixels between black and white;
     `octaves` sizes of the picture, each `octave_scale` times the one before, `steps` for each (pixels only);
     `units_per_batch` pictures that are made beside one another, which does not change them, and `precision` in which
-    the model runs: what is fastest on the device at hand, by the rule precision, where they are auto; small pictures of
-    layers that see little are made in float32 (see fitting in techniques/channels.py).
+    the model runs: what is fastest on the device at hand, by the rule precision, where they are auto.
+    Pictures that are small because their layer sees little are climbed faster, with wider windows, in float32, those
+    of stems without `decorrelate`; whole ones without coarse steps faster, too (fitting in techniques/channels.py).
     Values, pictures, objectives and scores are float32 in any case.
     """
 
