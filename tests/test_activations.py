@@ -82,10 +82,11 @@ def test_pooled_statistics_are_those_of_the_maps(whole):
 
 
 def test_the_first_of_equal_cells_is_kept():
-    for pooled in (activations._pooled_by_blocks, activations._pooled_at_once):
-        ties = torch.tensor([[1.0, 3, 3, 2], [0, 0, 0, 0], [-2, -1, -3, -1]])
-        most, mean, first = pooled(ties)
-        assert (most.tolist(), mean.tolist(), first.tolist()) == ([3, 0, -1], [2.25, 0, -1.75], [1, 0, 1])
+    for pooled in (activations._pooled_by_library, activations._pooled_at_once):
+        ties = torch.tensor([[1.0, 3, 3, 2], [0, 0, 0, 0], [-2, -1, -3, -1]]).reshape(1, 3, 2, 2)
+        for order in (torch.contiguous_format, torch.channels_last):
+            most, mean, first = pooled(ties.to(memory_format=order))
+            assert (most.tolist(), mean.tolist(), first.tolist()) == ([[3, 0, -1]], [[2.25, 0, -1.75]], [[1, 0, 1]])
 
 
 def test_the_result_of_a_photograph_does_not_depend_on_its_shard(folder, whole):

@@ -100,7 +100,7 @@ def test_weights_fit_however_a_trainer_wrapped_them(tmp_path, wrapped):
     state = module.state_dict()
     path = tmp_path / ("w.safetensors" if wrapped == "safetensors" else "w.pth")
     if wrapped == "safetensors":
-        save_file(state, path)
+        save_file({name: value.contiguous() for name, value in state.items()}, path)
     elif wrapped.endswith("."):
         torch.save({wrapped + name: value for name, value in state.items()}, path)
     elif wrapped == "without counters":

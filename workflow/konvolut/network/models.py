@@ -70,7 +70,8 @@ class Network:
 def build(source, device: str | torch.device = "cpu") -> Network:
     """The network that one row of the model sheet (settings.ModelSource) describes, on a device."""
     module, weights_sha256, fitted = _create_with_weights(source)
-    module = module.eval().requires_grad_(False).to(device)  # timm.create_model returns training mode
+    module = module.eval().requires_grad_(False)  # timm.create_model returns training mode
+    module = module.to(device, memory_format=torch.channels_last)  # a forward pass of 12 CNNs is 1.0 to 1.9 times faster
     pretrained_cfg = getattr(module, "pretrained_cfg", {}) or {}
     names = {
         "timm_name": source.timm_name,

@@ -97,13 +97,11 @@ def looked_at(
     """Photographs, batch by batch, and what `look(photographs, inputs)` makes of them.
 
     There are always as many inputs, of which the first ones are the photographs; out of memory, half as many.
-    They are contiguous: what layers put out then is too, and numbers of a channel that lie together are pooled at a
-    multiple of the speed (as inputs come from pictures, with channels last, 143 layers of lite0 took twice as long).
     """
     batches, todo = Halving(batch_size(network)), iter(seen)
 
     def looked(part: list[Seen], size: int) -> tuple[list[Seen], Made]:
-        return part, look(part, filled(network, np.stack([one.picture for one in part]), size).contiguous())
+        return part, look(part, filled(network, np.stack([one.picture for one in part]), size))
 
     while group := list(itertools.islice(todo, batches.size)):
         for _, made in batches.over(group, looked):
@@ -125,7 +123,7 @@ def filled(network: Network, pictures_u8: np.ndarray, size: int) -> Tensor:
 
 
 def as_inputs(network: Network, pictures_u8: np.ndarray) -> Tensor:
-    """Model inputs (n, C, H, W) of pictures (n, H, W, 3) uint8."""
+    """Model inputs (n, C, H, W) of pictures (n, H, W, 3) uint8, with channels last in memory as the pictures have."""
     pixels = torch.from_numpy(pictures_u8).to(network.device).permute(0, 3, 1, 2).float() / LARGEST_8_BIT
     return normalise(network, pixels)
 

@@ -56,6 +56,7 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
 
     What is known after each network and layer outlives the death of the job.
     """
+    memory.keep_freed_blocks()
     own = shard.model.key
     networks = {source.key: source for source in shard.models}
     pictured = _by_layer(files.channels)
@@ -109,7 +110,7 @@ def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.nd
     ):
 
         def pooled(part: np.ndarray, _: int) -> dict:
-            return dict(recording.run(network.module, as_inputs(network, part).contiguous()))
+            return dict(recording.run(network.module, as_inputs(network, part)))
 
         for _, of_batch in memory.Halving(BATCH).over(pictures, pooled):
             for name, summary in of_batch.items():
