@@ -63,7 +63,8 @@ def hooks(rounds: int) -> None:
     print("model     layers        units    plain ms/image   with hooks   median ratio   of the rounds")
     for name, source in SOURCES.items():
         network = models.build(source)
-        inputs = torch.randn(4, *network.data.input_size, generator=torch.Generator().manual_seed(0)).contiguous(memory_format=torch.channels_last)
+        inputs = torch.randn(4, *network.data.input_size, generator=torch.Generator().manual_seed(0))
+        inputs = inputs.contiguous(memory_format=torch.channels_last)  # as photographs come
         for which in ("auto", "convolutions", "all"):
             with tempfile.TemporaryDirectory() as folder:
                 layers = layers_of(network, which, Path(folder))

@@ -112,3 +112,41 @@ def test_chance_is_what_the_best_of_unrelated_units_reaches():
 def test_models_that_saw_other_photographs_are_refused(files, tmp_path):
     with pytest.raises(UserError, match="'a' and 'b' did not see the same photographs"):
         found({"a": files["a"], "b": files["b"][:2]}, tmp_path, "low")
+
+
+def test_a_job_that_died_goes_on_with_the_units_that_it_was_at(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(alike, "OWN_BYTES", 4 * sum(COUNTS) * 5)
+    monkeypatch.setattr(alike, "PASSING_BYTES", 4 * sum(COUNTS) * 3)
+    shard = shards.AlikeShard(ModelSource(id="a", key="a", timm_name="x"), KEEP, "max")
+    whole, output = tmp_path / "whole.h5", tmp_path / "alike.h5"
+    walked, walk, told = [], alike._nearest, []
+
+    def watched(*given):
+        walked.append(given[1])
+        if len(walked) == dies_at:
+            raise KeyboardInterrupt
+        return walk(*given)
+
+    monkeypatch.setattr(alike, "_nearest", watched)
+    dies_at = 0
+    alike.find(shard, "a", files, whole, lambda *how_far: told.append(how_far))
+    groups = len(walked)
+    assert groups > 3
+    assert [done for done, _ in told] == sorted({done for done, _ in told}), "each step is told once"
+    assert (told[0][0], told[-1][0]) == (0, told[-1][1])
+    walked.clear()
+    dies_at = 3
+    with pytest.raises(KeyboardInterrupt):
+        alike.find(shard, "a", files, output, lambda *_: None)
+    assert not output.exists()
+    alike.find(shard, "a", files, output, lambda *_: None)
+    assert len(walked) == groups + 1, "only the third group is walked twice"
+    assert output.read_bytes() == whole.read_bytes()
+    assert not list(tmp_path.glob("*.part"))
+    walked.clear()
+    with pytest.raises(KeyboardInterrupt):
+        alike.find(shard, "a", files, output, lambda *_: None)
+    dies_at = 0
+    other = shards.AlikeShard(shard.model, KEEP - 1, "max")
+    alike.find(other, "a", files, output, lambda *_: None)
+    assert len(walked) == dies_at + 3 + groups, "fewer are asked for: nothing of before counts"

@@ -12,6 +12,7 @@ Batches of any other passport are stale and deleted.
 """
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -20,6 +21,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from konvolut.asked.as_json import to_json
 from konvolut.asked.recipes import FROM_NOISE
 from konvolut.errors import UserError
 from konvolut.results import store
@@ -33,7 +35,7 @@ from konvolut.results.contents import (
     joined,
     rows_of,
 )
-from konvolut.results.evidence import Trust
+from konvolut.results.evidence import Alike, Trust
 
 # A unit is one picture (its start and its channel) or one photograph (its key).
 Unit = tuple[str, int] | str
@@ -47,6 +49,7 @@ NAMED = {
     "caricature": LayerPicture,
     "classes": ClassPicture,
     "trust": Trust,  # by network and layer, until those of all networks are there
+    "alike": Alike,  # by some units of a layer and relation, until those of all are there
 }
 IN_ROWS = "saliency"  # a row per photograph in arrays of all
 LOOKED = "activations"  # see looks.py
@@ -133,6 +136,12 @@ class Part:
     def _fits(self, theirs: Mapping) -> bool:
         others = dict.fromkeys(BY_PHOTOGRAPH)
         return {**theirs, **others} == {**as_read(self.passport), **others}
+
+
+def digest_of(shard, paths: Iterable[Path]) -> str:
+    """A digest of what is asked and of the files that the answer rests on, as they are now."""
+    stats = [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]
+    return hashlib.sha256(json.dumps([to_json(shard), stats]).encode()).hexdigest()
 
 
 def as_read(passport: dict) -> dict:

@@ -99,11 +99,10 @@ class Summaries:
 
 def summarise(shown: Tensor) -> dict[str, np.ndarray]:
     """Of (B, C, H, W): maximum and mean over H, W and the first cell of the maximum."""
-    batch, channels, height, width = shown.shape
     pooled = _pooled_by_library if shown.device.type == "cpu" else _pooled_at_once
     most, mean, first = (values.cpu().numpy() for values in pooled(shown.float()))
-    cell = np.empty((batch, channels, 2), np.int32)
-    np.divmod(first.astype(np.int32), np.int32(width), out=(cell[..., 0], cell[..., 1]))
+    cell = np.empty((*first.shape, 2), np.int32)
+    np.divmod(first.astype(np.int32), np.int32(shown.shape[3]), out=(cell[..., 0], cell[..., 1]))
     return {"max": most, "mean": mean, "cell": cell}
 
 

@@ -6,6 +6,7 @@ their product, whatever the number of units.
 """
 
 import math
+import shutil
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from konvolut.asked.shards import AlikeShard
 from konvolut.errors import UserError
 from konvolut.results import store
 from konvolut.results.evidence import Alike
+from konvolut.results.part import Part, digest_of
 
 # Bytes of the columns that are compared with all others at once, and of those that pass by: the first decides how often
 # everything is read, the second what a product takes.
@@ -40,6 +42,10 @@ class Columns:
     @property
     def count(self) -> int:
         return self.units.stop - self.units.start
+
+    def step(self, relation: str) -> str:
+        """The name of what is found of these units in one relation."""
+        return f"{self.layer} {self.units.start} {relation.replace('/', ' ')}"
 
 
 class Nearest:
@@ -74,28 +80,45 @@ class Nearest:
 def find(
     shard: AlikeShard, own: str, files: Mapping[str, Sequence[Path]], output: Path, progress: Callable[[int, int], None]
 ) -> None:
-    """Write the look-alikes of all units of model `own`; `files` has the activation files of each model, in order."""
+    """Write the look-alikes of all units of model `own`; `files` has the activation files of each model, in order.
+
+    What is known after each group of columns outlives the death of the job.
+    """
     photographs = _photographs(files)
     places = [(model, layer) for model in sorted(files) for layer in store.layers_of(files[model][0])]
     counts = {place: store.units_of(files[place[0]][0], place[1]) for place in places}
     own_columns = list(_blocks(places, counts, PASSING_BYTES // (4 * photographs), [own]))
     everything = list(_blocks(places, counts, PASSING_BYTES // (4 * photographs), sorted(files)))
-    found: dict[str, dict[str, list[Alike]]] = {layer: {} for model, layer in places if model == own}
-    groups = list(_groups(own_columns, OWN_BYTES // (4 * photographs)))
-    for number, group in enumerate(groups):
-        for mine, nearest in zip(group, _nearest(files, group, everything, shard), strict=True):
-            for relation, one in nearest.items():
-                found[mine.layer].setdefault(relation, []).append(one.alike(photographs))
-        progress(number + 1, len(groups))
-    layers = {
-        layer: {relation: _stacked(parts) for relation, parts in relations.items()}
-        for layer, relations in found.items()
+    steps = {
+        mine.step(relation): (mine.layer, relation)
+        for mine in own_columns
+        for relation in dict.fromkeys(_relation(mine, other) for other in everything)
     }
     passport = store.read_passport(files[own][0])
     facts = {name: passport[name] for name in ("model", "weights_sha256", "data")}
     code = provenance.code_digest("techniques.alike")
-    passport = provenance.passport(technique="alike", code=code, pooled=shard.pooled, photographs=photographs, **facts)
-    store.write_alike(Path(output), counts, layers, passport)
+    passport = provenance.passport(technique="alike", code=code, pooled=shard.pooled, **facts)
+    inputs = digest_of(shard, [path for paths in files.values() for path in paths])
+    known = Part(output, "alike", passport | {"of": inputs}, list(steps), progress)
+    for group in _groups(own_columns, OWN_BYTES // (4 * photographs)):
+        if any(mine.step(LAYER) not in known.units for mine in group):
+            found = zip(group, _nearest(files, group, everything, shard), strict=True)
+            known.keep(
+                {
+                    mine.step(relation): one.alike(photographs)
+                    for mine, nearest in found
+                    for relation, one in nearest.items()
+                }
+            )
+    layers: dict[str, dict[str, list[Alike]]] = {}
+    for step, (layer, relation) in steps.items():
+        layers.setdefault(layer, {}).setdefault(relation, []).append(known.units[step])
+    stacked = {
+        layer: {relation: _stacked(parts) for relation, parts in of_layer.items()} for layer, of_layer in layers.items()
+    }
+    store.write_alike(Path(output), counts, stacked, passport | {"photographs": photographs})
+    shutil.rmtree(known.folder, ignore_errors=True)
+    progress(len(steps), len(steps))
 
 
 def _nearest(files: Mapping, group: Sequence[Columns], everything: Sequence[Columns], shard: AlikeShard) -> list[dict]:

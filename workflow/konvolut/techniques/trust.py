@@ -10,9 +10,6 @@ twins  whether the picture also excites the units that are most alike over photo
 """
 
 import functools
-import hashlib
-import json
-import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +19,6 @@ import numpy as np
 import torch
 
 from konvolut import provenance
-from konvolut.asked.as_json import to_json
 from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
 from konvolut.asked.shards import TrustShard
 from konvolut.network import memory, models
@@ -31,7 +27,7 @@ from konvolut.network.record import record
 from konvolut.network.shapes import takes
 from konvolut.pictures import images
 from konvolut.results import store
-from konvolut.results.part import Part
+from konvolut.results.part import Part, digest_of
 from konvolut.techniques.activations import summarise
 from konvolut.techniques.agreement import paths
 from konvolut.techniques.twins import Twins
@@ -71,7 +67,7 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
 
     code = provenance.code_digest("techniques.trust")
     passport = provenance.passport(technique="trust", code=code, **build(own).facts())
-    known = Part(output, "trust", passport | {"of": _inputs(shard, files)}, list(steps), progress)
+    known = Part(output, "trust", passport | {"of": digest_of(shard, _inputs(files))}, list(steps), progress)
     for step, (key, layer) in steps.items():
         if step in known.units:
             twins[layer].take(known.units[step])
@@ -91,11 +87,10 @@ def judge(shard: TrustShard, files: Files, output: Path, progress: Callable[[int
     progress(len(steps), len(steps))
 
 
-def _inputs(shard: TrustShard, files: Files) -> str:
-    """A digest of what is asked and of all files that the answer rests on, as they are now."""
-    one_each = [*files.census.values(), *files.examples.values(), *files.activations, files.alike, *files.channels]
-    stats = [(str(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in one_each]
-    return hashlib.sha256(json.dumps([to_json(shard), stats]).encode()).hexdigest()
+def _inputs(files: Files) -> list[Path]:
+    """All files that the answer rests on."""
+    of_models = [*files.census.values(), *files.examples.values()]
+    return [*of_models, *files.activations, files.alike, *files.channels]
 
 
 def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.ndarray) -> dict[str, np.ndarray]:
