@@ -25,5 +25,6 @@ with job.logged(snakemake.log[0], f"atlas {snakemake.wildcards.model} {snakemake
         examples_shown=shard.examples_shown,
         alike_from=shard.alike_from,
         again=shard.again,
+        class_names=dict(shard.class_names).get(snakemake.wildcards.model, ()),
     )
     write.layer_pages(inputs, snakemake.output.html, snakemake.output.folder)

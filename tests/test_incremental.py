@@ -67,6 +67,23 @@ def jobs_by_technique(folder) -> dict[str, int]:
     return counts | ({"kernels": 1} if "kernels" in counts else {})
 
 
+def test_other_names_of_classes_need_what_tells_them_only(sweep):
+    (sweep / "names.txt").write_text("".join(f"name {number}\n" for number in range(1000)))
+    (sweep / "models.tsv").write_text("id\ttimm_name\tweights\tclasses\ntiny\ttest_efficientnet\trandom:1\tnames.txt\n")
+    before = jobs_by_technique(sweep)
+    jobs = needed(sweep)
+    naming = ("activations", "classes", "saliency", "patches", "fooling")
+    assert jobs == {rule: before[rule] for rule in (*naming, "examples")}
+    run = snakemake(sweep)
+    assert run.returncode == 0, run.stderr
+    assert jobs_of(sweep) == {}, "one run is enough"
+    with h5py.File(next((sweep / "results/tiny/activations").glob("*.h5"))) as file:
+        told = file["predictions/name"].asstr()[0]
+        assert list(told) == [f"name {number}" for number in file["predictions/class"][0]]
+    columns = (sweep / "results/atlas/tiny/classifier/columns.js").read_text(encoding="utf-8")
+    assert '"name 7"' in columns
+
+
 def test_one_more_photograph_needs_a_look_at_it_and_nothing_of_units(sweep):
     with (sweep / "images.tsv").open("a") as file:
         file.write("gravel\tpackage:skimage/data/gravel.png\n")

@@ -1,5 +1,6 @@
 """Networks: the weights that were asked for, the data config of the model itself, and sentences for what cannot be."""
 
+import dataclasses
 import hashlib
 import importlib.util
 from pathlib import Path
@@ -237,6 +238,38 @@ def test_class_names_are_imagenets_and_tell_equal_words_apart(lite0):
     assert [name for name in lite0.class_names if name.startswith("crane")] == ["crane (134)", "crane (517)"]
     assert len(set(lite0.class_names)) == 1000
     assert models.build(source(num_classes=3)).class_names == ["class 0", "class 1", "class 2"]
+
+
+def test_a_model_that_was_trained_on_photographs_prepared_otherwise_sees_them_so():
+    options = {"mean": (0.1, 0.2, 0.3), "std": 0.5, "crop_pct": 1, "interpolation": "bilinear", "crop_mode": "squash"}
+    data, timms = models.build(source(**options)).data, models.build(source()).data
+    assert (data.mean, data.std) == ((0.1, 0.2, 0.3), (0.5, 0.5, 0.5))
+    assert (data.crop_pct, data.interpolation, data.crop_mode) == (1.0, "bilinear", "squash")
+    assert data.input_size == timms.input_size
+    assert timms.mean != data.mean
+    assert models.build(source(in_chans=1, mean=0.25)).data.mean == (0.25,)
+    assert models.build(source(in_chans=5, std=(1, 2, 3, 4, 5))).data.std == (1, 2, 3, 4, 5)
+    with pytest.raises(UserError, match="line 4, id 'mine': std has 2 numbers, the model 3 channels"):
+        models.build(source(std=(1, 2)))
+
+
+def test_classes_are_called_as_the_sheet_says_and_told_apart():
+    mine = dataclasses.replace(source(num_classes=3), class_names=("crane", "owl", "crane"))
+    network = models.build(mine)
+    assert network.class_names == models.class_names(mine) == ["crane (0)", "owl", "crane (2)"]
+    others = models.build(dataclasses.replace(mine, class_names=("crane", "owl", "fox")))
+    assert network.facts() != others.facts(), "what was predicted by other names is not taken for the same"
+    for build in (models.build, models.class_names):
+        with pytest.raises(UserError, match="line 4, id 'mine': column classes names 2 classes, the model has 3"):
+            build(dataclasses.replace(mine, class_names=("crane", "owl")))
+
+
+def test_a_repository_tells_the_names_of_its_classes():
+    module = models.build(source(num_classes=2)).module
+    module.pretrained_cfg |= {"label_names": ["n1", "n2"]}
+    assert models._class_names(module, source()) == ["n1", "n2"]
+    module.pretrained_cfg |= {"label_names": ["n1", "n2", "n3"]}
+    assert models._class_names(module, source()) == ["class 0", "class 1"]
 
 
 def test_an_unavailable_device_is_a_users_mistake():

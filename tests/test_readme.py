@@ -119,6 +119,7 @@ def test_the_sheet_and_the_configuration_of_a_model_of_ones_own_are_read(tmp_pat
     sheet = re.search(r"```\n(id .*?)```", chapter, re.DOTALL)[1]
     (tmp_path / "my").mkdir()
     (tmp_path / "my/weights.pth").write_bytes(b"x")
+    (tmp_path / "my/classes.txt").write_text("".join(f"breed {number}\n" for number in range(37)))
     (tmp_path / "models.tsv").write_text(re.sub(r" {2,}", "\t", sheet))
     for name in ("astronaut", "cats/tabby"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -126,6 +127,7 @@ def test_the_sheet_and_the_configuration_of_a_model_of_ones_own_are_read(tmp_pat
     (tmp_path / "images.tsv").write_text("id\tpath\nastronaut\tastronaut.png\ncats\tcats\n")
     mine, untrained = sheets.read_models(tmp_path, "models.tsv")
     assert (mine.weights_path, dict(mine.options)["num_classes"]) == (tmp_path / "my/weights.pth", 37)
+    assert (len(mine.class_names), dict(mine.options)["mean"]) == (37, 0.5)
     assert (untrained.weights, untrained.options) == ("random:0", ())
     config = yaml.safe_load(re.search(r"```yaml\n(.*?)```", chapter, re.DOTALL)[1])
     read = settings.load({**config, "models": "models.tsv", "images": "images.tsv"}, tmp_path)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from snakemake.io import contains_wildcard
 
-from konvolut.asked import places, sheets
+from konvolut.asked import as_json, places, sheets
 from konvolut.errors import UserError
 from konvolut.results import checks
 
@@ -388,3 +388,60 @@ def test_options_that_leave_no_network_are_refused_before_one_is_built(tmp_path,
 def test_a_model_without_timm_name_is_refused(tmp_path):
     with pytest.raises(UserError, match="line 2: column timm_name is empty"):
         models(tmp_path, "m\t\trandom:1\t")
+
+
+# ---- how photographs are prepared, and names of classes
+
+
+def test_what_photographs_are_to_a_model_stands_among_its_options(tmp_path):
+    (model,) = models(tmp_path, "m\tresnet18\t\tmean=[0.1, 0.2, 0.3]; std=0.5; crop_pct=1; interpolation=bilinear")
+    assert dict(model.options) == {"mean": (0.1, 0.2, 0.3), "std": 0.5, "crop_pct": 1, "interpolation": "bilinear"}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ("mean=grey", "mean must be a number or a list of them, one for each channel, not 'grey'"),
+        ("mean=[]", r"mean must be a number or a list of them, one for each channel, not \(\)"),
+        (
+            "std=[0.2, 0, 0.2]",
+            r"std must be a number above 0 or a list of them, one for each channel, not \(0.2, 0, 0.2\)",
+        ),
+        ("std=true", "std must be a number above 0 or a list"),
+        ("crop_pct=0", "crop_pct must be a number above 0 and up to 1, not 0"),
+        ("crop_pct=87.5", "crop_pct must be a number above 0 and up to 1, not 87.5"),
+        ("interpolation=bicubik", "interpolation 'bicubik'; possible: nearest, .*; nearest: 'bicubic'"),
+        ("crop_mode=[center]", "crop_mode '.center.'; possible: center, squash, border"),
+    ],
+)
+def test_what_photographs_cannot_be_is_refused_with_its_line(tmp_path, options, problem):
+    with pytest.raises(UserError, match=rf"models\.tsv line 2: options: {problem}"):
+        models(tmp_path, f"m\tresnet18\t\t{options}")
+
+
+NAMED = "id\ttimm_name\toptions\tclasses"
+
+
+def test_classes_have_the_names_of_a_file_one_a_line(tmp_path):
+    (tmp_path / "flowers.txt").write_bytes("\ufeffdaisy\r\n rose, wild \r\n<b>Löwenzahn</b>\r\n\r\n".encode())
+    (model,) = models(tmp_path, "m\tresnet18\tnum_classes=3\tflowers.txt", header=NAMED)
+    assert model.class_names == ("daisy", "rose, wild", "<b>Löwenzahn</b>")
+    assert as_json.from_json(sheets.ModelSource, as_json.to_json(model)).class_names == model.class_names
+
+
+@pytest.mark.parametrize(
+    ("row", "content", "problem"),
+    [
+        ("\tflower.txt", b"a\n", "classes 'flower.txt' does not exist .*; nearest: 'flowers.txt'"),
+        ("\tflowers.txt", b"a\n\nb\n", "classes 'flowers.txt': line 2 is empty; each line names one class"),
+        ("\tflowers.txt", b"a\n\x1bb\n", "classes 'flowers.txt': line 2: .* holds a control character"),
+        ("\tflowers.txt", b"a\n\xff\n", "classes 'flowers.txt' is no UTF-8 text with one class a line"),
+        ("\tflowers.txt", b"", r"classes 'flowers.txt' is empty \(0 bytes"),
+        ("num_classes=3\tflowers.txt", b"a\nb\n", "'flowers.txt' names 2 classes, the options say num_classes=3"),
+        ("\tpackage:nowhere/a.txt", b"a\n", "package:nowhere/a.txt: no package 'nowhere' is installed"),
+    ],
+)
+def test_names_of_classes_that_cannot_be_are_refused_with_their_line(tmp_path, row, content, problem):
+    (tmp_path / "flowers.txt").write_bytes(content)
+    with pytest.raises(UserError, match=rf"models\.tsv line 2: {problem}"):
+        models(tmp_path, f"m\tresnet18\t{row}", header=NAMED)

@@ -86,6 +86,20 @@ def test_an_identity_that_a_kill_cut_off_is_not_believed(tmp_path):
     assert len(targets.names_before_jobs([MODEL], tmp_path)["mine"]) == 1000
 
 
+def test_names_of_the_sheet_are_held_against_the_model_before_its_first_job(tmp_path, monkeypatch):
+    names = tuple(f"n{number}" for number in range(1000))
+    mine = dataclasses.replace(MODEL, class_names=names)
+    few = dataclasses.replace(MODEL, class_names=names[:3])
+    with pytest.raises(UserError, match=r"my model.*: column classes names 3 classes, the model has 1000"):
+        targets.names_before_jobs([few], tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/model.json").write_text(json.dumps(identity_of(models.build(MODEL), MODEL)))
+    with pytest.raises(UserError, match="column classes names 3 classes"):
+        targets.names_before_jobs([few], tmp_path)
+    monkeypatch.setattr(subprocess, "run", lambda *arguments, **how: pytest.fail("timm was asked"))
+    assert targets.names_before_jobs([mine], tmp_path) == {"mine": list(names)}
+
+
 def test_what_a_repository_holds_is_known_when_it_was_fetched(tmp_path):
     assert targets.names_before_jobs([dataclasses.replace(MODEL, weights="hf-hub:timm/x")], tmp_path) == {}
 

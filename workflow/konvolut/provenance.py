@@ -56,6 +56,11 @@ def photographs_sha256(photographs: Iterable) -> dict[str, str]:
     return {photograph.key: file_sha256(photograph.path) for photograph in photographs}
 
 
+def texts_sha256(texts: Iterable[str]) -> str:
+    """Of texts without line breaks, in their order."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
 def closure(*modules: str) -> set[str]:
     """The modules and all that they import of this package, directly or not."""
     found, waiting = set(), list(modules)

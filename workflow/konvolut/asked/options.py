@@ -1,8 +1,11 @@
-"""What the column options of the model sheet means: keyword arguments for timm.create_model. No torch here."""
+"""What the column options of the model sheet means: keyword arguments of timm.create_model, and how photographs are
+prepared for a model that was not trained as timm's own. No torch here.
+"""
 
 import json
+import math
 
-from konvolut.errors import UserError
+from konvolut.errors import UserError, nearest
 
 # What models.build says itself, from the columns timm_name and weights.
 OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
@@ -10,6 +13,10 @@ OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
 PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
 # The least that a count may be; a model of 0 classes is one without its last layer.
 LEAST = {"in_chans": 1, "num_classes": 0}
+# What timm's data config says of photographs, under its names; its constructors know none of them.
+OF_PHOTOGRAPHS = ("mean", "std", "crop_pct", "interpolation", "crop_mode")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
+CROP_MODES = ("center", "squash", "border")
 
 
 def read(text: str, where: str) -> tuple[tuple[str, object], ...]:
@@ -46,3 +53,21 @@ def _check(name: str, value: object, where: str) -> None:
         )
     if name in LEAST and (type(value) is not int or value < LEAST[name]):
         raise UserError(f"{where}: {name} must be a whole number of at least {LEAST[name]}, not {value!r}")
+    if name in ("mean", "std"):
+        numbers = value if isinstance(value, tuple) and value else (value,)
+        least = 0 if name == "std" else -math.inf
+        if not all(_is_number(number) and number > least for number in numbers):
+            above = " above 0" if name == "std" else ""
+            raise UserError(
+                f"{where}: {name} must be a number{above} or a list of them, one for each channel, not {value!r}"
+            )
+    if name == "crop_pct" and not (_is_number(value) and 0 < value <= 1):
+        raise UserError(f"{where}: crop_pct must be a number above 0 and up to 1, not {value!r}")
+    for word, possible in (("interpolation", INTERPOLATIONS), ("crop_mode", CROP_MODES)):
+        if name == word and value not in possible:
+            close = nearest(str(value), possible)
+            raise UserError(f"{where}: {name} {value!r}; possible: {', '.join(possible)}{close}")
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)

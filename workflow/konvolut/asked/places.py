@@ -39,6 +39,12 @@ def weights_path(weights: str, base: Path) -> Path | None:
     return absolute(rest, base) if kind == "file" else None
 
 
+def text_path(source: str, base: Path, where: str) -> Path:
+    """The file that a path or package:MODULE/PATH means (absolute; not looked for)."""
+    kind, _, rest = source.partition(":")
+    return package_path(rest, where) if kind == "package" else absolute(source, base)
+
+
 def is_relative(weights: str) -> bool:
     """Whether the weights are a file whose place depends on the folder that it is seen from."""
     kind, _, rest = weights.partition(":")

@@ -46,8 +46,8 @@ def load_or_exit(config: dict, files: Iterable[str | Path], planned: Callable, c
             settings.check_images(loaded)
             if loaded.images_on_error == "fail":
                 survey.check_whole(loaded.images, RESULTS / "photographs.tsv")
-            if targets.asked(loaded):
-                targets.check(loaded, targets.names_before_jobs(loaded.models, RESULTS))
+            named = [model for model in loaded.models if model.class_names or targets.asked(loaded)]
+            targets.check(loaded, targets.names_before_jobs(named, RESULTS))
     except UserError as error:
         _exit(error)
     return Sweep(loaded, planned)

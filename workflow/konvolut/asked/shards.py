@@ -208,7 +208,8 @@ class InversionShard:
 class AtlasShard:
     """What pages need beside results; `again` is the command that renders one unit again, with {channel} in it.
 
-    `alike_from` is how many photographs look-alikes and trust need, 0 where nobody asks for them.
+    `alike_from` is how many photographs look-alikes and trust need, 0 where nobody asks; `class_names` are those
+    of the model sheet, by the model's key.
     """
 
     photographs: tuple[Photograph, ...]
@@ -216,6 +217,7 @@ class AtlasShard:
     examples_shown: int
     again: str = ""
     alike_from: int = 0
+    class_names: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def told(shard) -> dict:

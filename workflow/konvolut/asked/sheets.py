@@ -16,7 +16,7 @@ import pandas as pd
 from konvolut.asked import options, places
 from konvolut.errors import UserError, nearest
 
-MODEL_COLUMNS = ("id", "timm_name", "weights", "options")
+MODEL_COLUMNS = ("id", "timm_name", "weights", "options", "classes")
 IMAGE_COLUMNS = ("id", "path", "label", "group", "credit")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 # Control characters (C0, DEL, C1) and lone surrogates, as Python reads them from file names that are no UTF-8.
@@ -45,7 +45,8 @@ RESERVED |= {f"{port}{number}" for port in ("com", "lpt") for number in range(10
 @dataclasses.dataclass(frozen=True)
 class ModelSource:
     """One row of the model sheet. `weights` is as written: pretrained, random:SEED, file:PATH, package:MODULE/PATH or
-    hf-hub:NAME; a relative PATH refers to `folder`. `options` are keyword arguments of timm.create_model.
+    hf-hub:NAME; a relative PATH refers to `folder`. `options` are keyword arguments of timm.create_model and what
+    photographs are to it; `class_names` those of its classes, empty where timm shall tell them.
     """
 
     id: str
@@ -55,6 +56,7 @@ class ModelSource:
     options: tuple[tuple[str, object], ...] = ()
     folder: str = "."
     sheet_line: int = 0
+    class_names: tuple[str, ...] = ()
 
     @property
     def weights_path(self) -> Path | None:
@@ -76,7 +78,7 @@ class Photograph:
 
 
 def read_models(base: Path, sheet: str) -> tuple[ModelSource, ...]:
-    """The models of a sheet with columns id, timm_name, weights, options; weight files must exist."""
+    """The models of a sheet with columns id, timm_name, weights, options, classes; the files it names must exist."""
     rows = read_rows(base, sheet, MODEL_COLUMNS, required=("id", "timm_name"))
     models = []
     for line, row in rows:
@@ -88,8 +90,30 @@ def read_models(base: Path, sheet: str) -> tuple[ModelSource, ...]:
         folder = str(base) if places.is_relative(weights) else "."
         id_ = clean_id(row["id"], where)
         asked = options.read(row["options"], f"{where}: options")
-        models.append(ModelSource(id_, key_of(id_), row["timm_name"], weights, asked, folder, line))
+        names = read_class_names(row["classes"], base, where) if row["classes"] else ()
+        count = dict(asked).get("num_classes", len(names))
+        if names and count != len(names):
+            raise UserError(
+                f"{where}: {row['classes']!r} names {len(names)} classes, the options say num_classes={count}"
+            )
+        models.append(ModelSource(id_, key_of(id_), row["timm_name"], weights, asked, folder, line, names))
     return _distinct(models, [line for line, _ in rows], sheet, "model")
+
+
+def read_class_names(source: str, base: Path, where: str) -> tuple[str, ...]:
+    """The names in a text file, one a line, in the order of the classes; `source` is a path or package:MODULE/PATH."""
+    path, what = places.text_path(source, base, where), f"{where}: classes {source!r}"
+    places.check_file(path, what)
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except UnicodeDecodeError:
+        raise UserError(f"{what} is no UTF-8 text with one class a line") from None
+    names = tuple(unicodedata.normalize("NFC", line.strip()) for line in lines)
+    for number, name in enumerate(names, start=1):
+        if not name:
+            raise UserError(f"{what}: line {number} is empty; each line names one class, in the model's order")
+        _check_text([name], f"{what}: line {number}")
+    return names
 
 
 def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:

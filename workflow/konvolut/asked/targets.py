@@ -11,7 +11,7 @@ from pathlib import Path
 from konvolut.asked import as_json
 from konvolut.asked.settings import ModelSource, Settings
 from konvolut.errors import UserError
-from konvolut.network.classes import class_number
+from konvolut.network.classes import class_number, told_apart
 from konvolut.provenance import PACKAGE
 
 PREDICTED = "predicted"
@@ -61,7 +61,9 @@ def _of_identity(model: ModelSource, results: Path) -> list[str] | None:
         return None
     built = [facts[name] for name in ("timm_name", "weights", "options")]
     wanted = [model.timm_name, model.weights, json.loads(json.dumps(dict(model.options)))]
-    return facts["class_names"] if built == wanted else None
+    if built != wanted or len(model.class_names) not in (0, facts["class_count"]):
+        return None
+    return told_apart(model.class_names) or facts["class_names"]
 
 
 def _ask_timm(models: Sequence[ModelSource]) -> dict[str, list[str]]:

@@ -13,7 +13,9 @@ from pathlib import Path
 from konvolut.asked import as_json, shards
 from konvolut.asked.planned import Planned
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.sheets import ModelSource
 from konvolut.asked.signed import signed
+from konvolut.network.classes import told_apart
 
 SHARDS = {
     "activations": shards.ActivationsShard,
@@ -33,6 +35,8 @@ SHARDS = {
     "inversion": shards.InversionShard,
 }
 
+# Techniques whose results tell classes by their names; to the others these are no reason to compute anything again.
+NAMING = ("activations", "classes", "saliency", "patches", "fooling")
 # What one shard is told beside what all of its technique and model are.
 OF_ONE = {"photographs", "maps", "layer", "channels", "layers", "why"}
 
@@ -47,20 +51,20 @@ class Told:
         self._pages = functools.lru_cache(maxsize=1)(self._of_pages)  # thousands of them are told the same
 
     def settings(self, wildcards) -> str:
-        """All that the user asked for."""
-        return as_json.to_json(self._asked)
+        """All that the user asked for, but for the names of classes."""
+        return as_json.to_json(self._asked, models=as_json.plain(tuple(map(_nameless, self._asked.models))))
 
     def architecture(self, wildcards) -> str:
         """Which network a model is, whatever its weights."""
-        return as_json.to_json(dataclasses.replace(self._models[wildcards.model], weights="", folder=""))
+        return as_json.to_json(dataclasses.replace(_nameless(self._models[wildcards.model]), weights="", folder=""))
 
     def model(self, wildcards) -> str:
         """What a model is."""
-        return as_json.to_json(self._models[wildcards.model])
+        return as_json.to_json(_nameless(self._models[wildcards.model]))
 
     def precision(self, wildcards) -> str:
         """Which model to measure on which device."""
-        return as_json.to_json(shards.PrecisionShard(self._models[wildcards.model], self._asked.device))
+        return as_json.to_json(shards.PrecisionShard(_nameless(self._models[wildcards.model]), self._asked.device))
 
     def priors(self, wildcards) -> str:
         """The photographs to measure and the side of the pictures."""
@@ -80,7 +84,8 @@ class Told:
     def _of_pages(self, photographs) -> str:
         alike_from = self._asked.alike.at_least if self._asked.alike.keep else 0
         shard = shards.AtlasShard((), self._asked.atlas, self._asked.examples.top, "", alike_from)
-        return as_json.to_json(shard, photographs=photographs.told())
+        names = {model.key: told_apart(model.class_names) for model in self._asked.models if model.class_names}
+        return as_json.to_json(shard, photographs=photographs.told(), class_names=list(names.items()))
 
     def evidence(self, checkpoint, wildcards) -> str:
         """What the checkpoint `atlas_evidence` says of a layer: its digest.
@@ -103,8 +108,9 @@ class Told:
     def _of_all(self, technique: str, model: str) -> dict:
         """What all shards of a technique and model are told, as JSON has it."""
         section, names = getattr(self._asked, technique), set(SHARDS[technique].__dataclass_fields__) - OF_ONE
-        facts = {"model": self._models[model], "device": self._asked.device, "seed": self._asked.seed}
-        facts |= {"technique": technique, "models": self._asked.models}
+        told = {key: source if technique in NAMING else _nameless(source) for key, source in self._models.items()}
+        facts = {"model": told[model], "device": self._asked.device, "seed": self._asked.seed}
+        facts |= {"technique": technique, "models": tuple(told.values())}
         if technique == "activations":
             facts |= {"keep": self._asked.examples.keep, "on_error": self._asked.images_on_error}
         return {name: as_json.plain(facts.get(name, getattr(section, name, None))) for name in names}
@@ -133,3 +139,8 @@ class Told:
         """Ids of those whose maps are kept: asked for, or shown in the atlas."""
         asked = {*self._asked.activations.maps, *self._asked.atlas.feature_maps}
         return [photograph.id for photograph in photographs if photograph.id in asked]
+
+
+def _nameless(model: ModelSource) -> ModelSource:
+    """A model without the names of its classes."""
+    return dataclasses.replace(model, class_names=())

@@ -11,7 +11,7 @@ class LayerInputs:
     """Everything that the page of one layer is made from; `again` is a command with {channel} in it, or "".
 
     `planned` are the channels that a running sweep makes pictures of, whether they are there or not; `alike_from` is
-    how many photographs look-alikes and trust need, 0 where nobody asks for them.
+    how many photographs look-alikes and trust need, 0 where nobody asks for them; `class_names` those of the sheet.
     """
 
     model_json: Path
@@ -36,6 +36,7 @@ class LayerInputs:
     examples_shown: int = 9
     alike_from: int = 0
     again: str = ""
+    class_names: tuple[str, ...] = ()
     planned: tuple[int, ...] = ()
 
 

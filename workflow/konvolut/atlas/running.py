@@ -100,6 +100,7 @@ def _layer_inputs(sources: Sources, shard: AtlasShard, key: str, layer: str) -> 
         **{name: sources.own(name, key) for name in ONCE},
         examples_shown=shard.examples_shown,
         alike_from=shard.alike_from,
+        class_names=dict(shard.class_names).get(key, ()),
         again=sources.again.format(model=shlex.quote(key), layer=shlex.quote(layer), channel="{channel}"),
         planned=sources.planned(key, layer),
     )

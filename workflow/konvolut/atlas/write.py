@@ -70,7 +70,8 @@ def layer_pages(inputs: LayerInputs, html: Path, folder: Path) -> None:
     if examples is not None:
         maxima = np.stack([examples.edges[:, 0], examples.max, examples.mean, examples.std], 1).astype(float)
     optimised = series.write_optimised(inputs, folder, maxima)
-    names = network.class_names if facts.channels == network.class_count and facts.kind == "Linear" else ()
+    names = inputs.class_names or network.class_names
+    names = names if facts.channels == network.class_count and facts.kind == "Linear" else ()
     beside = evidence.read_beside(inputs)
     natural = None if examples is None else evidence.Natural(found, examples, shown, inputs.examples_shown, beside)
     similar = tuple(likeness.ranks(inputs.activations, inputs.layer))

@@ -1,8 +1,15 @@
 """Classes of a model by the number or the name that a user wrote. No torch here."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from konvolut.errors import UserError, nearest
+
+
+def told_apart(names: Sequence[str]) -> list[str]:
+    """Names of classes, with the number behind those that stand twice: ImageNet has two cranes and two maillots."""
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    return [f"{name} ({number})" if name in twice else name for number, name in enumerate(names)]
 
 
 def class_number(target: str | int, class_names: Sequence[str], where: str) -> int:

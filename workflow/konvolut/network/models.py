@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import socket
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -11,9 +10,12 @@ from urllib.request import getproxies
 
 import torch
 
+from konvolut.asked.options import OF_PHOTOGRAPHS
 from konvolut.errors import UserError, first_line, nearest
+from konvolut.network.classes import told_apart
 from konvolut.network.eager import without_compiler
 from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
+from konvolut.provenance import texts_sha256
 
 # timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
 # import, because it describes two operators of its missing C++ library. We call neither: declaring them is enough.
@@ -51,7 +53,7 @@ class Network:
     """A frozen model in eval mode with everything that its passport needs."""
 
     module: nn.Module
-    source: dict[str, str]  # timm_name, architecture, tag, weights, fitted
+    source: dict[str, str]  # timm_name, architecture, tag, weights, fitted, of named classes classes_sha256
     weights_sha256: str
     data: DataConfig
     class_names: list[str] = field(default_factory=list)
@@ -81,9 +83,11 @@ def build(source, device: str | torch.device = "cpu") -> Network:
         "weights": source.weights,
         "fitted": fitted,
     }
-    data = _data_config(module, dict(source.options))
+    if source.class_names:
+        names["classes_sha256"] = texts_sha256(source.class_names)
+    data = _data_config(module, dict(source.options), _row(source))
     prefix_tokens = int(getattr(module, "num_prefix_tokens", 0) or 0)
-    return Network(module, names, weights_sha256, data, _class_names(module), prefix_tokens)
+    return Network(module, names, weights_sha256, data, _class_names(module, source), prefix_tokens)
 
 
 def known_models() -> list[str]:
@@ -93,9 +97,12 @@ def known_models() -> list[str]:
 
 def class_names(source) -> list[str]:
     """The names of a model's classes by its architecture and options alone, without memory for tensors if possible."""
+    module = None
     with contextlib.suppress(Exception), torch.device("meta"):  # some constructors look at their numbers
-        return _class_names(_create(source))
-    return _class_names(_create(source))
+        module = _create(source)
+    if module is None:
+        module = _create(source)
+    return _class_names(module, source)
 
 
 def choose_device(asked: str = "auto") -> torch.device:
@@ -129,7 +136,7 @@ def _create(source, *, name: str | None = None, pretrained: bool = False) -> nn.
     name = name or source.timm_name
     if not name.startswith("hf-hub:"):
         _check_name(source)
-    options = dict(source.options)
+    options = {option: value for option, value in source.options if option not in OF_PHOTOGRAPHS}
     try:
         return timm.create_model(name, pretrained=pretrained, **options)
     except Exception as error:  # options go to constructors of torch and timm, which raise what they like
@@ -200,14 +207,20 @@ def _row(source) -> str:
     return f"models sheet, line {line}, id {source.id!r}" if line else f"model {source.id!r}"
 
 
-def _data_config(module: nn.Module, options: Mapping) -> DataConfig:
-    """timm's data config, with the channels and the size that the options ask for."""
+def _data_config(module: nn.Module, options: Mapping, row: str) -> DataConfig:
+    """timm's data config, with the channels and the size of the options, and what they say of photographs."""
     config = timm.data.resolve_model_data_config(module)
+    config |= {name: options[name] for name in OF_PHOTOGRAPHS if name in options}
     channels, height, width = config["input_size"]
     channels = options.get("in_chans", channels)
     size = options.get("img_size")
     if size is not None:
         height, width = (size, size) if isinstance(size, int) else tuple(size)
+    for name in ("mean", "std"):
+        numbers = config[name] if isinstance(config[name], Sequence) else (config[name],)
+        if len(numbers) not in (1, len(LUMINANCE), channels):
+            raise UserError(f"{row}: {name} has {len(numbers)} numbers, the model {channels} channels")
+        config[name] = numbers
     return DataConfig(
         input_size=(channels, height, width),
         mean=_per_channel(config["mean"], channels),
@@ -219,19 +232,26 @@ def _data_config(module: nn.Module, options: Mapping) -> DataConfig:
 
 
 def _per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    if channels == len(values):
-        return tuple(map(float, values))
-    if channels == 1:
+    """One number a channel: a single one is that of all, of three colours one channel gets the luminance."""
+    if len(values) == len(LUMINANCE) and channels == 1:
         return (float(sum(w * v for w, v in zip(LUMINANCE, values, strict=True))),)
     return tuple(float(values[c % len(values)]) for c in range(channels))
 
 
-def _class_names(module: nn.Module) -> list[str]:
-    """ImageNet's words where the number of classes says which ImageNet it is, else "class 0", "class 1", ..."""
+def _class_names(module: nn.Module, source) -> list[str]:
+    """The sheet's, else those of its Hugging Face repository, else ImageNet's words where the number of classes says
+    which ImageNet it is, else "class 0", "class 1", ..."""
     count = int(getattr(module, "num_classes", 0) or 0)
+    if source.class_names:
+        if len(source.class_names) != count:
+            raise UserError(
+                f"{_row(source)}: column classes names {len(source.class_names)} classes, the model has {count}"
+            )
+        return told_apart(source.class_names)
+    told = list((getattr(module, "pretrained_cfg", None) or {}).get("label_names") or ())
+    if count and len(told) == count:
+        return told_apart([str(name) for name in told])
     subset = timm.data.infer_imagenet_subset(module)
     if not count or subset is None:
         return [f"class {index}" for index in range(count)]
-    names = timm.data.ImageNetInfo(subset).label_descriptions()
-    twice = {name for name, count in Counter(names).items() if count > 1}  # two cranes, two maillots
-    return [f"{name} ({index})" if name in twice else name for index, name in enumerate(names)]
+    return told_apart(timm.data.ImageNetInfo(subset).label_descriptions())

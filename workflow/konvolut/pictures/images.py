@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from konvolut.asked.options import CROP_MODES, INTERPOLATIONS
 from konvolut.errors import UserError, nearest
 
 # What a side of less says nothing about; a picture of one pixel is most often a placeholder of a web page.
@@ -25,15 +26,7 @@ MOST_DECODERS = 8
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
 # round(255 * mean) of ImageNet's mean, with which timm pads unless told otherwise.
 IMAGENET_GREY = (124, 116, 104)
-INTERPOLATIONS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "box": Image.Resampling.BOX,
-    "hamming": Image.Resampling.HAMMING,
-    "lanczos": Image.Resampling.LANCZOS,
-}
-CROP_MODES = ("center", "squash", "border")
+RESAMPLING = {name: Image.Resampling[name.upper()] for name in INTERPOLATIONS}
 # Effort, 0..6. At quality 75 a plate of photographs takes 28 ms and 111 KB (SSIM .939) with 0, 43 ms and 97 KB (.941)
 # with 2, 88 ms and 93 KB (.944) with 4, 235 ms and 89 KB (.940) with 6; pictures of channels are alike in this.
 WEBP_METHOD = 2
@@ -114,7 +107,7 @@ def fit(
             raise UserError(f"resizing: {word!r} is none of {', '.join(possible)}{nearest(word, possible)}")
     height, width = photo.shape[:2]
     resized_h, resized_w = _resized_hw((height, width), [math.floor(side / crop_pct) for side in size_hw], crop_mode)
-    resized = Image.fromarray(photo).resize((resized_w, resized_h), INTERPOLATIONS[interpolation])
+    resized = Image.fromarray(photo).resize((resized_w, resized_h), RESAMPLING[interpolation])
     left, top = _offset(resized_w, size_hw[1]), _offset(resized_h, size_hw[0])
     seen = _cropped(np.asarray(resized), left, top, size_hw, fill if crop_mode == "border" else (0, 0, 0))
     right, bottom = left + size_hw[1], top + size_hw[0]
