@@ -78,9 +78,9 @@ def test_what_can_be_is_read(load, text):
     load(text)
 
 
-def test_fewer_steps_than_coarse_ones_are_all_coarse():
+def test_steps_that_are_all_coarse_count_as_such():
     """Four steps at half the side are those of one at the whole."""
-    recipe = named("konvolut", steps=4, size_px=256, fields=0.0)
+    recipe = named("konvolut", steps=4, coarse_steps=4, size_px=256, fields=0.0)
     sees_everything = costs.Pass(gflop=1.0, mcells=1.0, input_px=256, receptive_field_px=999)
     assert costs.channel_passes(recipe, sees_everything) == pytest.approx(4 / 4)
 

@@ -48,6 +48,13 @@ def test_fields_of_a_recipe_can_be_changed():
     assert recipes.named("lucid", steps=512) == dataclasses.replace(recipes.named("lucid"), steps=512)
 
 
+@pytest.mark.parametrize(("steps", "coarse"), [(96, 48), (48, 24), (5, 2), (1, 0), (0, 0), (512, 48)])
+def test_half_of_fewer_steps_are_coarse_and_of_more_as_many_as_before(steps, coarse):
+    assert recipes.named("konvolut", steps=steps).coarse_steps == coarse
+    assert recipes.named("konvolut", steps=steps, coarse_steps=7).coarse_steps == 7
+    assert recipes.named("lucid", steps=steps).coarse_steps == 0
+
+
 def test_an_unknown_recipe_is_refused_with_the_nearest_name():
     with pytest.raises(UserError, match=r"'lucied' is none of lab, .*nearest: 'lucid'"):
         recipes.named("lucied")

@@ -12,7 +12,7 @@ SCALE_BELOW, MOST_DEGREES = 1.0, 180.0
 def check(section: str, recipe: Recipe, side_px: int, largest_px: int, given: Iterable[str]) -> None:
     """Raise UserError for transforms that leave no view of pictures whose longest side is `side_px`, or one beyond
     `largest_px`; and for coarse steps beyond all steps, where the user asked for them: `given` are the recipe's keys
-    that were written (a recipe's own end with the steps)."""
+    that were written (a recipe's own follow the steps)."""
     where = f"config: {section}.transforms"
     for name, amount in recipe.transforms:
         if name == "scale" and amount >= SCALE_BELOW:
