@@ -276,6 +276,15 @@ def test_kernels_are_those_of_convolutions_only(everything, census, tmp_path):
         plan.make_plan(everything, {model.key: tmp_path / "layers.csv" for model in everything.models})
 
 
+def test_kernels_of_auto_are_those_of_the_first_convolution(everything, census, tmp_path):
+    kinds = ["Conv2d" if number else "ReLU" for number in range(len(census))]
+    census.assign(kind=kinds).to_csv(tmp_path / "layers.csv", index=False)
+    asked = dataclasses.replace(everything, kernels=dataclasses.replace(everything.kernels, layers=("auto",)))
+    rows = plan.make_plan(asked, {model.key: tmp_path / "layers.csv" for model in everything.models})
+    kernels = rows[rows["technique"] == "kernels"]
+    assert list(kernels["layer"]) == [census["layer"].iloc[1]] * len(everything.models)
+
+
 def test_jobs_that_compute_ask_for_a_gpu_where_the_calibration_found_one(everything, census, tmp_path):
     census.assign(kind="Conv2d").to_csv(tmp_path / "layers.csv", index=False)
     censuses = {model.key: tmp_path / "layers.csv" for model in everything.models}

@@ -173,6 +173,8 @@ def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame)
     if not settings.kernels.layers:
         return []
     convolutions = census[census["kind"].str.contains("Conv2d")].assign(same_as="")  # a convolution's own name
+    is_first = convolutions["layer"] == convolutions["layer"].iloc[0] if len(convolutions) else False
+    convolutions = convolutions.assign(auto=is_first)  # the one whose kernels are pictures
     return resolve_layers(settings.kernels.layers, convolutions, "kernels", model.id)
 
 
