@@ -9,6 +9,7 @@ from torch import nn
 
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec
+from konvolut.asked.sheets import ModelSource
 from konvolut.network import census, effective, models
 from konvolut.network.record import truncated
 from konvolut.techniques.examples import boxes_of_cells
@@ -107,8 +108,7 @@ def test_maps_that_are_no_grid_of_squares_on_the_input_have_none(gated):
 
 
 def test_a_layer_behind_a_gate_gets_a_box_smaller_than_the_picture():
-    source = {"id": "m", "timm_name": "test_efficientnet", "weights": "random:0", "weights_path": None}
-    network = models.build(SimpleNamespace(**source, options=(), sheet_line=1))
+    network = models.build(ModelSource("m", "m", "test_efficientnet", "random:0"))
     table = census.census(network)
     row = table[(table["refused"] == "") & ~table["receptive_field_exact"] & (table["height"] > 2)].iloc[0]
     layer = LayerSpec(

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from konvolut.asked.sheets import ModelSource
 from konvolut.network import census, models, record
 from konvolut.network.photographs import look
 from konvolut.pictures import images
@@ -35,9 +36,8 @@ ARCHITECTURES = (
 
 
 def built(timm_name: str) -> models.Network:
-    source = {"id": "m", "timm_name": timm_name, "weights": "random:0", "weights_path": None, "sheet_line": 1}
     lean = (("mlp_ratio", 0.02),) if timm_name.startswith("vgg") else ()  # without most of its 100 million weights
-    network = models.build(SimpleNamespace(**source, options=lean))
+    network = models.build(ModelSource("m", "m", timm_name, "random:0", lean))
     return dataclasses.replace(network, data=dataclasses.replace(network.data, input_size=(3, SIDE_PX, SIDE_PX)))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from konvolut.asked.sheets import ModelSource
 from konvolut.network import census, models, receptive, record
 from konvolut.network.fields import WHOLE, Span
 
@@ -18,8 +19,7 @@ SMALLEST = 1e-30
 
 
 def built(timm_name: str, **options) -> models.Network:
-    source = {"id": "m", "timm_name": timm_name, "weights": "random:0", "weights_path": None}
-    return models.build(SimpleNamespace(**source, options=tuple(options.items()), sheet_line=1))
+    return models.build(ModelSource("m", "m", timm_name, "random:0", tuple(options.items())))
 
 
 def gradient_support(network: models.Network, layer, cell: tuple[int, int]) -> tuple[torch.Tensor, torch.Tensor]:
