@@ -434,6 +434,7 @@ def test_classes_have_the_names_of_a_file_one_a_line(tmp_path):
     [
         ("\tflower.txt", b"a\n", "classes 'flower.txt' does not exist .*; nearest: 'flowers.txt'"),
         ("\tflowers.txt", b"a\n\nb\n", "classes 'flowers.txt': line 2 is empty; each line names one class"),
+        ("\tflowers.txt", b" \n\n", "classes 'flowers.txt': line 1 is empty; each line names one class"),
         ("\tflowers.txt", b"a\n\x1bb\n", "classes 'flowers.txt': line 2: .* holds a control character"),
         ("\tflowers.txt", b"a\n\xff\n", "classes 'flowers.txt' is no UTF-8 text with one class a line"),
         ("\tflowers.txt", b"", r"classes 'flowers.txt' is empty \(0 bytes"),

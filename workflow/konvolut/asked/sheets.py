@@ -109,7 +109,7 @@ def read_class_names(source: str, base: Path, where: str) -> tuple[str, ...]:
     except UnicodeDecodeError:
         raise UserError(f"{what} is no UTF-8 text with one class a line") from None
     names = tuple(unicodedata.normalize("NFC", line.strip()) for line in lines)
-    for number, name in enumerate(names, start=1):
+    for number, name in enumerate(names or ("",), start=1):
         if not name:
             raise UserError(f"{what}: line {number} is empty; each line names one class, in the model's order")
         _check_text([name], f"{what}: line {number}")
