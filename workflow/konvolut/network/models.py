@@ -243,9 +243,11 @@ def _class_names(module: nn.Module, source) -> list[str]:
     which ImageNet it is, else "class 0", "class 1", ..."""
     count = int(getattr(module, "num_classes", 0) or 0)
     if source.class_names:
-        if len(source.class_names) != count:
+        named = len(source.class_names)
+        if named != count:
             raise UserError(
-                f"{_row(source)}: column classes names {len(source.class_names)} classes, the model has {count}"
+                f"{_row(source)}: column classes names {named} classes, the model has {count};"
+                f" name {count}, or give it num_classes={named} among its options"
             )
         return told_apart(source.class_names)
     told = list((getattr(module, "pretrained_cfg", None) or {}).get("label_names") or ())
