@@ -36,7 +36,7 @@ def test_only_sections_with_photographs_to_work_on_ask_for_classes():
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
-        ("tabi", r"classes: targets: model 'my model': no class of the model is called 'tabi'; nearest: 'tabby'"),
+        ("tabi", r"classes: targets: model 'my model': no class of the model is called 'tabi'; nearest: 'tabby'$"),
         (4, r"classes: targets: model 'my model': class 4 is not in 0\.\.3"),
     ],
 )

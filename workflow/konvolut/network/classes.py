@@ -29,5 +29,5 @@ def class_number(target: str | int, class_names: Sequence[str], where: str) -> i
     if found:
         choices = ", ".join(f"{number} ({class_names[number]})" for number in found)
         raise UserError(f"{where}: {target!r} means several classes; possible: {choices}")
-    close = nearest(asked, [word for possible in words for word in possible])
+    close = nearest(asked, dict.fromkeys(word for possible in words for word in possible))
     raise UserError(f"{where}: no class of the model is called {target!r}{close}")
