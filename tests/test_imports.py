@@ -53,6 +53,7 @@ ROWS = [
         "network.stages",
         "network.memory",
         "network.classes",
+        "network.data",
         "network.onednn",
     },
     {"network.eager"},

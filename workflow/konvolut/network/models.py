@@ -3,7 +3,7 @@
 import contextlib
 import dataclasses
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -13,6 +13,7 @@ import torch
 from konvolut.asked.options import OF_PHOTOGRAPHS
 from konvolut.errors import UserError, first_line, nearest
 from konvolut.network.classes import told_apart
+from konvolut.network.data import DataConfig, data_config
 from konvolut.network.eager import without_compiler
 from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
 from konvolut.provenance import texts_sha256
@@ -33,19 +34,6 @@ import timm.data  # noqa: E402
 from torch import nn  # noqa: E402
 
 HUB_TIMEOUT_S = 5  # a reachable hub answers in well under a second; huggingface_hub itself retries for 46 s
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, what Pillow's mode "L" uses
-
-
-@dataclass(frozen=True)
-class DataConfig:
-    """What the model expects of a photograph: input_size (C, H, W); mean and std of C numbers for pixels in 0..1."""
-
-    input_size: tuple[int, int, int]
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    interpolation: str
-    crop_pct: float
-    crop_mode: str
 
 
 @dataclass(frozen=True)
@@ -85,7 +73,7 @@ def build(source, device: str | torch.device = "cpu") -> Network:
     }
     if source.class_names:
         names["classes_sha256"] = texts_sha256(source.class_names)
-    data = _data_config(module, dict(source.options), _row(source))
+    data = data_config(timm.data.resolve_model_data_config(module), dict(source.options), _row(source))
     prefix_tokens = int(getattr(module, "num_prefix_tokens", 0) or 0)
     return Network(module, names, weights_sha256, data, _class_names(module, source), prefix_tokens)
 
@@ -205,37 +193,6 @@ def _reachable(url: str) -> bool:
 def _row(source) -> str:
     line = getattr(source, "sheet_line", None)
     return f"models sheet, line {line}, id {source.id!r}" if line else f"model {source.id!r}"
-
-
-def _data_config(module: nn.Module, options: Mapping, row: str) -> DataConfig:
-    """timm's data config, with the channels and the size of the options, and what they say of photographs."""
-    config = timm.data.resolve_model_data_config(module)
-    config |= {name: options[name] for name in OF_PHOTOGRAPHS if name in options}
-    channels, height, width = config["input_size"]
-    channels = options.get("in_chans", channels)
-    size = options.get("img_size")
-    if size is not None:
-        height, width = (size, size) if isinstance(size, int) else tuple(size)
-    for name in ("mean", "std"):
-        numbers = config[name] if isinstance(config[name], Sequence) else (config[name],)
-        if len(numbers) not in (1, len(LUMINANCE), channels):
-            raise UserError(f"{row}: {name} has {len(numbers)} numbers, the model {channels} channels")
-        config[name] = numbers
-    return DataConfig(
-        input_size=(channels, height, width),
-        mean=_per_channel(config["mean"], channels),
-        std=_per_channel(config["std"], channels),
-        interpolation=config["interpolation"],
-        crop_pct=float(config["crop_pct"]),
-        crop_mode=config["crop_mode"],
-    )
-
-
-def _per_channel(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """One number a channel: a single one is that of all, of three colours one channel gets the luminance."""
-    if len(values) == len(LUMINANCE) and channels == 1:
-        return (float(sum(w * v for w, v in zip(LUMINANCE, values, strict=True))),)
-    return tuple(float(values[c % len(values)]) for c in range(channels))
 
 
 def _class_names(module: nn.Module, source) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from konvolut.network.data import LUMINANCE
 from konvolut.network.memory import constant
-from konvolut.network.models import LUMINANCE, Network
+from konvolut.network.models import Network
 
 COLOURS = 3
 
