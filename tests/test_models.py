@@ -164,10 +164,10 @@ def test_weights_of_another_model_name_their_first_differences(tmp_path):
             source(act_layer="foo"),
             "line 4, id 'mine'.*'test_resnet' with the options.*'act_layer': 'foo'.*KeyError 'foo'",
         ),
-        (source("test_vit", img_size=(32,)), r"with the options.*'img_size': \(32,\).*IndexError tuple index"),
+        (source("test_vit", patch_size=0), "with the options.*'patch_size': 0.*division"),
         (source("test_vit4", weights="hf-hub:../x"), "weights of 'hf-hub:../x' could not be had"),
     ],
-    ids=["model", "tag", "option", "word", "size", "hub"],
+    ids=["model", "tag", "option", "word", "number", "hub"],
 )
 def test_a_mistake_in_the_sheet_gets_a_sentence(monkeypatch, asked, sentence):
     monkeypatch.setattr(models, "_reachable", lambda url: False)
@@ -251,6 +251,20 @@ def test_a_model_that_was_trained_on_photographs_prepared_otherwise_sees_them_so
     assert models.build(source(in_chans=5, std=(1, 2, 3, 4, 5))).data.std == (1, 2, 3, 4, 5)
     with pytest.raises(UserError, match="line 4, id 'mine': std has 2 numbers, the model 3 channels"):
         models.build(source(std=(1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("name", "laid_out"), [("test_resnet", False), ("test_vit", True), ("levit_128s", True), ("vgg11", False)]
+)
+def test_photographs_have_the_size_of_the_sheet_whether_or_not_the_constructor_asks(name, laid_out):
+    asked = source(name, num_classes=3, mean=0.5, img_size=96)
+    network = models.build(asked)
+    assert network.data.input_size == (3, 96, 96)
+    assert network.module(torch.zeros(2, 3, 96, 96)).shape == (2, 3)
+    given = models.arguments(network, asked)
+    assert given == {"num_classes": 3} | ({"img_size": 96} if laid_out else {})
+    models.timm.create_model(name, **given)  # what the atlas shows to its readers
+    assert models.build(source(name, img_size=(64, 96))).data.input_size == (3, 64, 96)
 
 
 def test_classes_are_called_as_the_sheet_says_and_told_apart():

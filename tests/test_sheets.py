@@ -411,6 +411,10 @@ def test_what_photographs_are_to_a_model_stands_among_its_options(tmp_path):
         ("crop_pct=0", "crop_pct must be a number above 0 and up to 1, not 0"),
         ("crop_pct=87.5", "crop_pct must be a number above 0 and up to 1, not 87.5"),
         ("interpolation=bicubik", "interpolation 'bicubik'; possible: nearest, .*; nearest: 'bicubic'"),
+        ("img_size=[3, 64, 64]", r"img_size must be a side in px or \[height, width\], not \(3, 64, 64\)"),
+        ("img_size=0", "img_size must be a side in px or"),
+        ("img_size=[64, 0.5]", "img_size must be a side in px or"),
+        ("input_size=[3, 64, 64]", r"input_size is said by img_size .* and in_chans"),
         ("crop_mode=[center]", "crop_mode '.center.'; possible: center, squash, border"),
     ],
 )

@@ -13,6 +13,8 @@ OF_COLUMNS = {"pretrained", "checkpoint_path", "model_name"}
 PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
 # The least that a count may be; a model of 0 classes is one without its last layer.
 LEAST = {"in_chans": 1, "num_classes": 0}
+# Photographs' sides in px: those constructors that lay out a grid want to know it, all others take any size.
+OF_THE_SIZE = "img_size"
 # What timm's data config says of photographs, under its names; its constructors know none of them.
 OF_PHOTOGRAPHS = ("mean", "std", "crop_pct", "interpolation", "crop_mode")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
@@ -47,6 +49,10 @@ def _check(name: str, value: object, where: str) -> None:
     """Refuse what timm takes, or refuses in words of its own only after torch has been loaded."""
     if name in OF_COLUMNS:
         raise UserError(f"{where}: {name} is said by the columns timm_name and weights")
+    if name == "input_size":
+        raise UserError(f"{where}: input_size is said by {OF_THE_SIZE} (a side, or [height, width]) and in_chans")
+    if name == OF_THE_SIZE and not _is_size(value):
+        raise UserError(f"{where}: {name} must be a side in px or [height, width], not {value!r}")
     if name == "features_only" and value:
         raise UserError(
             f"{where}: features_only leaves no network to look into; `layers` chooses whose features are seen"
@@ -67,6 +73,11 @@ def _check(name: str, value: object, where: str) -> None:
         if name == word and value not in possible:
             close = nearest(str(value), possible)
             raise UserError(f"{where}: {name} {value!r}; possible: {', '.join(possible)}{close}")
+
+
+def _is_size(value: object) -> bool:
+    sides = value if isinstance(value, tuple) and len(value) == 2 else (value,)
+    return all(type(side) is int and side > 0 for side in sides)
 
 
 def _is_number(value: object) -> bool:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut.asked.options import OF_PHOTOGRAPHS
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.results import store
 from konvolut.results.contents import rows_of
@@ -50,8 +49,7 @@ class Network:
     def snippet(self, layer: str) -> str:
         """Python that builds the model and finds a layer; weights from elsewhere than timm are named beside it."""
         pretrained = self.weights == "pretrained"
-        options = {name: value for name, value in self.options.items() if name not in OF_PHOTOGRAPHS}
-        options = ({"pretrained": True} if pretrained else {}) | options
+        options = ({"pretrained": True} if pretrained else {}) | self.options
         arguments = "".join(f", {name}={value!r}" for name, value in options.items())
         beside = "" if pretrained else f"# weights: {' '.join(self.weights.split())}\n"
         return (

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from konvolut.asked.options import OF_PHOTOGRAPHS
+from konvolut.asked.options import OF_PHOTOGRAPHS, OF_THE_SIZE
 from konvolut.errors import UserError
 
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, what Pillow's mode "L" uses
@@ -29,7 +29,7 @@ def data_config(timms: Mapping, options: Mapping, row: str) -> DataConfig:
     config = dict(timms) | {name: options[name] for name in OF_PHOTOGRAPHS if name in options}
     channels, height, width = config["input_size"]
     channels = options.get("in_chans", channels)
-    size = options.get("img_size")
+    size = options.get(OF_THE_SIZE)
     if size is not None:
         height, width = (size, size) if isinstance(size, int) else tuple(size)
     for name in ("mean", "std"):

@@ -35,7 +35,7 @@ def identity_of(network: models.Network, source: ModelSource) -> dict:
         "weights": source.weights,
         "fitted": network.source.get("fitted", ""),
         "weights_sha256": network.weights_sha256,
-        "options": dict(source.options),
+        "options": models.arguments(network, source),
         "data": dataclasses.asdict(network.data),
         "parameters": sum(parameter.numel() for parameter in network.module.parameters()),
         "class_count": len(network.class_names),

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import inspect
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from urllib.request import getproxies
 
 import torch
 
-from konvolut.asked.options import OF_PHOTOGRAPHS
+from konvolut.asked.options import OF_PHOTOGRAPHS, OF_THE_SIZE
 from konvolut.errors import UserError, first_line, nearest
 from konvolut.network.classes import told_apart
 from konvolut.network.data import DataConfig, data_config
@@ -93,6 +94,14 @@ def class_names(source) -> list[str]:
     return _class_names(module, source)
 
 
+def arguments(network: Network, source) -> dict[str, object]:
+    """What a row of the model sheet gives timm.create_model: with it a reader builds the network again."""
+    kinds = type(network.module).__mro__
+    sized = any(OF_THE_SIZE in inspect.signature(kind.__init__).parameters for kind in kinds)
+    left_out = OF_PHOTOGRAPHS if sized else (*OF_PHOTOGRAPHS, OF_THE_SIZE)
+    return {name: value for name, value in source.options if name not in left_out}
+
+
 def choose_device(asked: str = "auto") -> torch.device:
     """The device to compute on; auto prefers CUDA, then MPS, then the CPU."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
@@ -126,12 +135,23 @@ def _create(source, *, name: str | None = None, pretrained: bool = False) -> nn.
         _check_name(source)
     options = {option: value for option, value in source.options if option not in OF_PHOTOGRAPHS}
     try:
-        return timm.create_model(name, pretrained=pretrained, **options)
+        return _create_of_size(name, pretrained, options)
     except Exception as error:  # options go to constructors of torch and timm, which raise what they like
         if not options or isinstance(error, OSError):  # weights that could not be had
             raise
         asked = f"timm cannot build {name!r} with the options {options}"
         raise UserError(f"{_row(source)}: {asked}: {first_line(error)}") from error
+
+
+def _create_of_size(name: str, pretrained: bool, options: dict) -> nn.Module:
+    """A model for photographs of `img_size`: few convolutional networks want to know it, as they take any."""
+    try:
+        return timm.create_model(name, pretrained=pretrained, **options)
+    except TypeError as error:
+        if OF_THE_SIZE not in options or f"'{OF_THE_SIZE}'" not in str(error):
+            raise
+    unsized = {option: value for option, value in options.items() if option != OF_THE_SIZE}
+    return timm.create_model(name, pretrained=pretrained, **unsized)
 
 
 def _check_name(source) -> None:
