@@ -90,6 +90,13 @@ def test_layers_that_see_little_get_small_pictures(field_px, side):
     assert channels.side_px(network, layer, named("lucid")) == 224
 
 
+def test_a_layer_sees_no_more_than_its_model_was_shown():
+    small = models.build(dataclasses.replace(TINY, options=(("img_size", 32),)))
+    layer = LayerSpec("blocks.4", "bchw", 1, 1, 1, 32, 291, -130)
+    assert channels.side_px(small, layer, named("konvolut", fields=4.0, size_px=224)) == 128
+    assert channels.side_px(small, layer, named("konvolut", fields=0.0, size_px=224)) == 224
+
+
 def test_small_pictures_of_layers_that_see_little_are_climbed_faster_in_float32_with_peaks_further_apart():
     network = models.build(TINY)
     layer, recipe = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, 11, -5), named("konvolut", fields=4.0, size_px=256)

@@ -94,7 +94,7 @@ def channel_passes(recipe: Recipe, one: Pass) -> float:
     """Passes at the model's own size that the picture of one channel (with its variants) takes."""
     if recipe.crops:
         return recipe.variants * recipe.steps * recipe.crops
-    side = side_of(recipe, one.receptive_field_px)
+    side = side_of(recipe, one.receptive_field_px, one.input_px)
     return recipe.variants * _steps_of(recipe, side, one) * (side / one.input_px) ** 2
 
 

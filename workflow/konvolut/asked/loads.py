@@ -37,7 +37,7 @@ def most_at_once(one: Pass, view: float) -> int:
 def shown(recipe: Recipe, one: Pass, longest_side_px: int | None = None) -> float:
     """How many of the model's own inputs a picture is in a step: one from noise, or of a photograph's longest side."""
     if longest_side_px is None:
-        return view_of(recipe, side_of(recipe, one.receptive_field_px), one)
+        return view_of(recipe, side_of(recipe, one.receptive_field_px, one.input_px), one)
     return view_of(recipe, longest_side_px, one, ASPECT)
 
 
@@ -47,7 +47,7 @@ def of_channel(settings: Settings, section: str, one: Pass) -> Load:
     recipe = options.recipe
     pictures = _kept(recipe)
     if section in FROM_NOISE:
-        side = side_of(recipe, one.receptive_field_px)
+        side = side_of(recipe, one.receptive_field_px, one.input_px)
         size = COLOURS * side**2 * pictures * recipe.variants
         view = shown(recipe, one)
         batch = max(_at_once(recipe, one, view), recipe.variants)

@@ -7,9 +7,13 @@ from konvolut.asked.recipes import Recipe
 SIDE_STEP_PX, LEAST_SIDE_PX = 32, 64
 
 
-def side_of(recipe: Recipe, receptive_field_px: int) -> int:
-    """The side that a recipe wants for a layer; the model itself may take another one only."""
+def side_of(recipe: Recipe, receptive_field_px: int, input_px: int) -> int:
+    """The side that a recipe wants for a layer; the model itself may take another one only.
+
+    A layer that could see more than the model's own input never did.
+    """
     if not recipe.fields:
         return recipe.size_px
-    wanted = -(-recipe.fields * receptive_field_px // SIDE_STEP_PX) * SIDE_STEP_PX
+    sees = min(receptive_field_px, input_px)
+    wanted = -(-recipe.fields * sees // SIDE_STEP_PX) * SIDE_STEP_PX
     return int(min(recipe.size_px, max(LEAST_SIDE_PX, wanted)))

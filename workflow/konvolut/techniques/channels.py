@@ -86,8 +86,9 @@ def attempt_seeds(seed: int, *unit: str | int) -> tuple[int, ...]:
 
 def side_px(network: models.Network, layer: LayerSpec, recipe: Recipe) -> int:
     """The side of a square picture: less for layers that see little, the model's own where it takes no other."""
-    side = side_of(recipe, layer.receptive_field_px)
-    return side if takes(network, layer, (side, side)) else network.data.input_size[1]
+    own_px = network.data.input_size[1]
+    side = side_of(recipe, layer.receptive_field_px, own_px)
+    return side if takes(network, layer, (side, side)) else own_px
 
 
 def fitting(recipe: Recipe, network: models.Network, layer: LayerSpec, size: tuple[int, int]) -> Recipe:
