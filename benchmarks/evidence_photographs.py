@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import skimage
 
-from konvolut.pictures import images
+from konvolut.pictures import crops, images
 
 SOURCES = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field")
 SOURCES += ("ihc", "motorcycle_left", "retina", "rocket", "skin")
@@ -41,4 +41,4 @@ def _part(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     part = photo[top : top + tall, left : left + wide]
     scale = rng.uniform(SHORTEST_PX, LONGEST_PX) / max(tall, wide)
     size = (max(16, round(tall * scale)), max(16, round(wide * scale)))
-    return images.fit(part, size, crop_pct=1.0, crop_mode="squash")[0]
+    return crops.fit(part, size, crop_pct=1.0, crop_mode="squash")[0]

@@ -37,7 +37,7 @@ from konvolut.asked.settings import ModelSource
 from konvolut.asked.sheets import read_images
 from konvolut.network import memory, photographs, precision, record
 from konvolut.network.streamline import as_input, narrowed
-from konvolut.pictures import images, priors, scores
+from konvolut.pictures import crops, images, priors, scores
 from konvolut.pictures.transforms import view_size
 from konvolut.results.contents import Priors
 from konvolut.techniques import channels
@@ -190,7 +190,7 @@ def health(subject: Subject, numbers: list[int], pictures: np.ndarray) -> tuple[
 def measured_priors() -> Priors:
     """What the default photographs have in common."""
     read = [images.read(one.path) for one in read_images(contenders.ROOT, "config/images.tsv")]
-    return priors.measure([images.fit(one, (PX, PX), crop_pct=1.0, crop_mode="center")[0] / 255 for one in read])
+    return priors.measure([crops.fit(one, (PX, PX), crop_pct=1.0, crop_mode="center")[0] / 255 for one in read])
 
 
 def paint(name: str, steps: int, precision: str) -> tuple[float, float, float]:

@@ -23,7 +23,7 @@ import torch
 from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models, planes
-from konvolut.pictures import images
+from konvolut.pictures import crops, images
 
 CLASSES = 1000
 RECOGNISERS = {
@@ -106,7 +106,7 @@ def recognised(recogniser: str, pictures: np.ndarray, classes: list[int]) -> int
     """How many pictures the model puts into the class that they were painted for."""
     network = models.build(RECOGNISERS[recogniser])
     size = network.data.input_size[1:]
-    seen = np.stack([images.fit(picture, size, crop_pct=1.0, crop_mode="squash")[0] for picture in pictures])
+    seen = np.stack([crops.fit(picture, size, crop_pct=1.0, crop_mode="squash")[0] for picture in pictures])
     with torch.inference_mode():
         inputs = planes.normalise(network, torch.from_numpy(seen).permute(0, 3, 1, 2).float() / 255)
         found = network.module(inputs).argmax(1)

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from konvolut.errors import UserError
-from konvolut.pictures import images
+from konvolut.pictures import crops, images
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def test_fit_is_bit_identical_to_timms_evaluation_transform(rng, photo_hw, size_
     options = {"crop_pct": crop_pct, "interpolation": interpolation, "crop_mode": crop_mode}
     transform = models.timm.data.create_transform((3, *size_hw), is_training=False, normalize=False, **options)
     expected = transform(Image.fromarray(photo)).numpy().transpose(1, 2, 0)
-    seen, _ = images.fit(photo, size_hw, **options)
+    seen, _ = crops.fit(photo, size_hw, **options)
     assert np.array_equal(seen, expected)
 
 
@@ -54,7 +54,7 @@ def _ramps(height, width):
 def test_the_box_of_fit_says_where_the_seen_pixels_lie(crop_mode, photo_hw):
     """The ramps tell each pixel's place in the photograph; the box must foretell it."""
     photo = _ramps(*photo_hw)
-    seen, (left, top, right, bottom) = images.fit(photo, (224, 224), crop_mode=crop_mode, fill=(9, 9, 9))
+    seen, (left, top, right, bottom) = crops.fit(photo, (224, 224), crop_mode=crop_mode, fill=(9, 9, 9))
     row, column = 100, 130
     x, y = left + (column + 0.5) / 224 * (right - left), top + (row + 0.5) / 224 * (bottom - top)
     assert seen[row, column, :2].tolist() == pytest.approx([255 * x, 255 * y], abs=1.5)
@@ -62,8 +62,8 @@ def test_the_box_of_fit_says_where_the_seen_pixels_lie(crop_mode, photo_hw):
 
 def test_the_box_of_a_photograph_that_is_seen_whole_is_the_whole_photograph(rng):
     photo = rng.integers(0, 256, (64, 96, 3), dtype=np.uint8)
-    assert images.fit(photo, (32, 32), 1.0, crop_mode="squash")[1] == (0, 0, 1, 1)
-    left, top, right, bottom = images.fit(photo, (32, 32), 1.0, crop_mode="border")[1]
+    assert crops.fit(photo, (32, 32), 1.0, crop_mode="squash")[1] == (0, 0, 1, 1)
+    left, top, right, bottom = crops.fit(photo, (32, 32), 1.0, crop_mode="border")[1]
     assert (left, right) == (0, 1)
     assert top < 0
     assert bottom > 1
@@ -71,7 +71,7 @@ def test_the_box_of_a_photograph_that_is_seen_whole_is_the_whole_photograph(rng)
 
 def test_an_unknown_interpolation_is_a_users_mistake_with_the_nearest_word(rng):
     with pytest.raises(UserError, match="nearest: 'bicubic'"):
-        images.fit(np.zeros((9, 9, 3), np.uint8), (4, 4), interpolation="bicubical")
+        crops.fit(np.zeros((9, 9, 3), np.uint8), (4, 4), interpolation="bicubical")
 
 
 # ---- shrink, encode
@@ -92,7 +92,7 @@ def test_shrink_keeps_a_flat_colour():
 @pytest.mark.parametrize("size_hw", [(96, 96), (31, 200), (300, 640)])
 def test_scaled_is_the_whole_picture_as_timm_squashes_it(rng, size_hw):
     picture = rng.integers(0, 256, (160, 224, 3), dtype=np.uint8)
-    assert np.array_equal(images.scaled(picture, *size_hw), images.fit(picture, size_hw, 1.0, crop_mode="squash")[0])
+    assert np.array_equal(images.scaled(picture, *size_hw), crops.fit(picture, size_hw, 1.0, crop_mode="squash")[0])
 
 
 @pytest.mark.parametrize("axis", [0, 1])
@@ -115,7 +115,7 @@ def test_webp_comes_back_nearly_as_it_was():
 
 
 def test_a_higher_webp_quality_is_nearer_and_larger(rng):
-    picture = images.fit(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (96, 96), 1.0)[0]
+    picture = crops.fit(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8), (96, 96), 1.0)[0]
     low, high = images.encode_webp(picture, 20), images.encode_webp(picture, 95)
     assert len(low) < len(high)
     errors = [np.abs(images.decode(data).astype(int) - picture).mean() for data in (low, high)]

@@ -26,7 +26,7 @@ OWNERS = {
 }
 # These are read by the Snakefile in every job, or build pages: torch would cost seconds.
 WITHOUT_TORCH = [name for name in MODULES if name.split(".")[0] in ("asked", "results", "atlas")]
-WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "hooks", "pictures.images"]
+WITHOUT_TORCH += ["provenance", "job", "lease", "folder", "hooks", "pictures.images", "pictures.crops"]
 WITHOUT_TORCH += [f"techniques.{name}" for name in ("evidence", "table", "alike")]
 
 # Modules of techniques that belong to no rule, the highest first.
@@ -58,6 +58,7 @@ ROWS = [
     },
     {"network.eager"},
     {"pictures.health", "pictures.images", "pictures.colours"},
+    {"pictures.crops"},
     {"results.layout"},
     {"results.hdf5"},
     {"results.activation_files", "results.evidence_files"},

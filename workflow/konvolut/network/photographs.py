@@ -17,7 +17,7 @@ from konvolut.network.memory import Halving
 from konvolut.network.models import Network
 from konvolut.network.planes import denormalise, normalise
 from konvolut.network.shapes import takes
-from konvolut.pictures import images
+from konvolut.pictures import crops, images
 
 Made = TypeVar("Made")
 
@@ -36,7 +36,7 @@ DRAFT_REDUNDANCY = 2
 
 @dataclass(frozen=True)
 class Seen:
-    """A photograph with what the model sees of it, (H, W, 3) uint8, and the box (4,) of images.fit."""
+    """A photograph with what the model sees of it, (H, W, 3) uint8, and the box (4,) of crops.fit."""
 
     photograph: object
     picture: np.ndarray
@@ -44,7 +44,7 @@ class Seen:
 
 
 def look_at(network: Network, photographs: Sequence) -> tuple[np.ndarray, np.ndarray]:
-    """What the model sees of each photograph, (n, H, W, 3) uint8, and the boxes (n, 4) of images.fit."""
+    """What the model sees of each photograph, (n, H, W, 3) uint8, and the boxes (n, 4) of crops.fit."""
     seen = [look(network, photograph) for photograph in photographs]
     return np.stack([one.picture for one in seen]), np.asarray([one.box for one in seen], np.float32)
 
@@ -57,7 +57,7 @@ def look(network: Network, photograph, *, draft: bool = False) -> Seen:
     size = data.input_size[1:]
     shortest_px = round(DRAFT_REDUNDANCY * max(size) / data.crop_pct) if draft else None
     photo = images.read(photograph.path, shortest_px)
-    return Seen(photograph, *images.fit(photo, size, data.crop_pct, data.interpolation, data.crop_mode, fill))
+    return Seen(photograph, *crops.fit(photo, size, data.crop_pct, data.interpolation, data.crop_mode, fill))
 
 
 def stream(
@@ -148,4 +148,4 @@ def at_own_aspect(network: Network, layer: LayerSpec, photo: np.ndarray, longest
 
 
 def _squashed(photo: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return images.fit(photo, size, crop_pct=1.0, crop_mode="squash")[0]
+    return crops.fit(photo, size, crop_pct=1.0, crop_mode="squash")[0]

@@ -4,7 +4,6 @@ No torch here. Every encoder is deterministic: the same array gives the same byt
 """
 
 import io
-import math
 import os
 import secrets
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from konvolut.asked.options import CROP_MODES, INTERPOLATIONS
-from konvolut.errors import UserError, nearest
+from konvolut.asked.options import INTERPOLATIONS
+from konvolut.errors import UserError
 
 # What a side of less says nothing about; a picture of one pixel is most often a placeholder of a web page.
 SHORTEST_SIDE_PX = 2
@@ -24,13 +23,10 @@ WHITE = (255, 255, 255, 255)
 # More threads than this do not decode faster than a GPU looks.
 MOST_DECODERS = 8
 LYING = (5, 6, 7, 8)  # EXIF orientations that swap height and width
-# round(255 * mean) of ImageNet's mean, with which timm pads unless told otherwise.
-IMAGENET_GREY = (124, 116, 104)
 RESAMPLING = {name: Image.Resampling[name.upper()] for name in INTERPOLATIONS}
 # Effort, 0..6. At quality 75 a plate of photographs takes 28 ms and 111 KB (SSIM .939) with 0, 43 ms and 97 KB (.941)
 # with 2, 88 ms and 93 KB (.944) with 4, 235 ms and 89 KB (.940) with 6; pictures of channels are alike in this.
 WEBP_METHOD = 2
-Box = tuple[float, float, float, float]
 
 
 def read(path: str | Path, shortest_px: int | None = None) -> np.ndarray:
@@ -89,31 +85,6 @@ def check_header(path: str | Path) -> tuple[int, int]:
         return (width, height) if not hidden and _orientation(image) in LYING else (height, width)
 
 
-def fit(
-    photo: np.ndarray,
-    size_hw: tuple[int, int],
-    crop_pct: float = 0.875,
-    interpolation: str = "bicubic",
-    crop_mode: str = "center",
-    fill: tuple[int, int, int] = IMAGENET_GREY,
-) -> tuple[np.ndarray, Box]:
-    """What a model sees of a photograph, bit for bit as timm's evaluation transform makes it, and where that lies.
-
-    Returns (h, w, 3) uint8 and the box (left, top, right, bottom) in fractions of the photograph; the box reaches
-    beyond 0..1 where padding was added (grey of `fill` for crop_mode border, black otherwise).
-    """
-    for word, possible in ((interpolation, INTERPOLATIONS), (crop_mode, CROP_MODES)):
-        if word not in possible:
-            raise UserError(f"resizing: {word!r} is none of {', '.join(possible)}{nearest(word, possible)}")
-    height, width = photo.shape[:2]
-    resized_h, resized_w = _resized_hw((height, width), [math.floor(side / crop_pct) for side in size_hw], crop_mode)
-    resized = Image.fromarray(photo).resize((resized_w, resized_h), RESAMPLING[interpolation])
-    left, top = _offset(resized_w, size_hw[1]), _offset(resized_h, size_hw[0])
-    seen = _cropped(np.asarray(resized), left, top, size_hw, fill if crop_mode == "border" else (0, 0, 0))
-    right, bottom = left + size_hw[1], top + size_hw[0]
-    return seen, (left / resized_w, top / resized_h, right / resized_w, bottom / resized_h)
-
-
 def shrink(photo: np.ndarray, longest_px: int) -> np.ndarray:
     """The photograph with no side above `longest_px`, its aspect kept; never enlarged."""
     height, width = photo.shape[:2]
@@ -124,9 +95,9 @@ def shrink(photo: np.ndarray, longest_px: int) -> np.ndarray:
     return np.asarray(Image.fromarray(photo).resize(size, Image.Resampling.LANCZOS))
 
 
-def scaled(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+def scaled(picture: np.ndarray, height: int, width: int, interpolation: str = "bicubic") -> np.ndarray:
     """The (H, W, 3) picture on height x width px, whatever its aspect; read-only."""
-    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+    return np.asarray(Image.fromarray(picture).resize((width, height), RESAMPLING[interpolation]))
 
 
 def encode_webp(picture: np.ndarray, quality: int) -> bytes:
@@ -237,36 +208,6 @@ def _scaled_to_8_bit(values: np.ndarray, path: str | Path) -> np.ndarray:
             f"{path}: its pixels are numbers without an agreed white: save it with 8 or 16 bits per channel"
         )
     return np.rint(values / LARGEST_16_BIT * LARGEST_8_BIT).astype(np.uint8)
-
-
-def _resized_hw(photo_hw: tuple[int, int], scale_hw: list[int], crop_mode: str) -> tuple[int, int]:
-    """The size (h, w) to which timm scales a photograph before it crops; scale_hw = size / crop_pct, rounded down."""
-    if crop_mode == "squash":
-        return scale_hw[0], scale_hw[1]
-    if crop_mode == "center" and scale_hw[0] == scale_hw[1]:
-        # torchvision's Resize to one number truncates the longer side, timm's ResizeKeepRatio rounds both.
-        short = min(photo_hw)
-        return tuple(scale_hw[0] if side == short else int(scale_hw[0] * side / short) for side in photo_hw)
-    ratios = [side / wanted for side, wanted in zip(photo_hw, scale_hw, strict=True)]
-    ratio = max(ratios) if crop_mode == "border" else min(ratios)
-    return round(photo_hw[0] / ratio), round(photo_hw[1] / ratio)
-
-
-def _offset(resized: int, wanted: int) -> int:
-    """Where the crop begins; negative where it is wider than the picture (the odd pixel of padding goes to the end)."""
-    return round((resized - wanted) / 2) if resized >= wanted else -((wanted - resized) // 2)
-
-
-def _cropped(
-    picture: np.ndarray, left: int, top: int, size_hw: tuple[int, int], fill: tuple[int, int, int]
-) -> np.ndarray:
-    height, width = size_hw
-    seen = np.empty((height, width, 3), np.uint8)
-    seen[:] = fill
-    inside = picture[max(top, 0) : top + height, max(left, 0) : left + width]
-    row, column = max(-top, 0), max(-left, 0)
-    seen[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
-    return seen
 
 
 def _encoded(picture: np.ndarray, kind: str, **options) -> bytes:

@@ -12,7 +12,7 @@ import numpy as np
 
 from konvolut import provenance
 from konvolut.asked.shards import PriorsShard
-from konvolut.pictures import images
+from konvolut.pictures import crops, images
 from konvolut.results import store
 from konvolut.results.contents import Priors
 
@@ -58,7 +58,7 @@ def write(shard: PriorsShard, output: Path, progress: Callable[[int, int], None]
     """Measure a shard's photographs, the middle square of each, and write what they have in common."""
     size, pictures = (shard.side_px, shard.side_px), []
     for photograph in shard.photographs:
-        pictures.append(images.fit(images.read(photograph.path), size, crop_pct=1.0, crop_mode="center")[0] / 255)
+        pictures.append(crops.fit(images.read(photograph.path), size, crop_pct=1.0, crop_mode="center")[0] / 255)
         progress(len(pictures), len(shard.photographs))
     passport = provenance.passport(
         technique="priors",

@@ -25,7 +25,7 @@ from konvolut.network import memory, models
 from konvolut.network.photographs import as_inputs
 from konvolut.network.record import record
 from konvolut.network.shapes import takes
-from konvolut.pictures import images
+from konvolut.pictures import crops
 from konvolut.results import store
 from konvolut.results.part import Part, digest_of
 from konvolut.techniques.activations import summarise
@@ -97,7 +97,7 @@ def maxima(network: models.Network, layers: Sequence[LayerSpec], pictures: np.nd
     """Layer -> (n, C) maxima over space for pictures (n, H, W, 3) uint8, in a size that the network takes."""
     size = network.data.input_size[1:]
     if not all(takes(network, layer, pictures.shape[1:3]) for layer in layers):
-        pictures = np.stack([images.fit(one, size, crop_pct=1.0, crop_mode="squash")[0] for one in pictures])
+        pictures = np.stack([crops.fit(one, size, crop_pct=1.0, crop_mode="squash")[0] for one in pictures])
     found: dict[str, list[np.ndarray]] = {layer.name: [] for layer in layers}
     with (
         torch.no_grad(),
