@@ -18,7 +18,7 @@ import psutil
 import pytest
 import yaml
 
-from tiny_sweep import LITTLE, ROOT, command, contents, snakemake, write_sweep
+from tiny_sweep import LITTLE, ROOT, SPEED, command, contents, snakemake, write_sweep
 
 CLUSTER = Path("/tmp/konvolut-slurm")
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
@@ -59,7 +59,7 @@ def slurm():
 def local(tmp_path_factory):
     """What a run without Slurm leaves."""
     folder = tmp_path_factory.mktemp("local")
-    write_sweep(folder, SWEEP)
+    write_sweep(folder, SWEEP, speed=SPEED)
     run = snakemake(folder)
     assert run.returncode == 0, run.stderr + run.stdout
     return contents(folder)
@@ -166,7 +166,7 @@ def let_a_job_hang(folder: Path) -> str:
 def test_cancelled_timed_out_starved_and_on_a_lost_node_a_sweep_ends_complete_without_redoing_units(
     slurm, local, tmp_path
 ):
-    write_sweep(tmp_path, SWEEP)
+    write_sweep(tmp_path, SWEEP, speed=SPEED)
     with (tmp_path / "said.txt").open("w") as said, ThreadPoolExecutor() as pool:
         run = subprocess.Popen(disastrous(tmp_path), stdout=said, stderr=subprocess.STDOUT)
         disasters = [pool.submit(cause, tmp_path) for cause in (cancel_a_job, kill_a_nodes_daemon, let_a_job_hang)]
@@ -192,7 +192,7 @@ def test_cancelled_timed_out_starved_and_on_a_lost_node_a_sweep_ends_complete_wi
 
 def test_after_kill_9_of_the_run_the_same_command_waits_for_the_jobs_that_slurm_goes_on_with(slurm, local, tmp_path):
     """Slurm's jobs outlive the Snakemake that sent them: its successor sends others for the same results."""
-    write_sweep(tmp_path, SWEEP)
+    write_sweep(tmp_path, SWEEP, speed=SPEED)
     words = [*command(tmp_path, "slurm"), *HASTE, "--", "results/tiny/channels/conv_stem/0-9.h5"]
     with (tmp_path / "said.txt").open("w") as said:
         run = subprocess.Popen(words, stdout=said, stderr=subprocess.STDOUT)

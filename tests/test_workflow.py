@@ -17,7 +17,7 @@ import yaml
 from konvolut.asked import plan, sheets
 from konvolut.pictures import images
 from konvolut.results import checks
-from tiny_sweep import CONFIG, LAYERS, LITTLE, ROOT, change, contents, jobs_of, snakemake, write_sweep
+from tiny_sweep import CONFIG, LAYERS, LITTLE, ROOT, SPEED, change, contents, jobs_of, snakemake, write_sweep
 
 
 class Links(HTMLParser):
@@ -95,7 +95,7 @@ def test_a_second_run_does_nothing_and_says_so(sweep):
 
 
 def test_the_same_sweep_gives_the_same_bytes(finished, tmp_path):
-    write_sweep(tmp_path / "again", CONFIG)
+    write_sweep(tmp_path / "again", CONFIG, speed=SPEED)
     assert snakemake(tmp_path / "again").returncode == 0
     assert contents(tmp_path / "again") == contents(finished)
 
@@ -254,7 +254,7 @@ def test_a_mistake_gets_one_sentence_and_status_1(monkeypatch, tmp_path, changes
     monkeypatch.setenv("HF_HOME", str(tmp_path / "empty"))
     for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
         monkeypatch.delenv(name, raising=False)
-    write_sweep(tmp_path, {**CONFIG, **changes}, **sheets)
+    write_sweep(tmp_path, {**CONFIG, **changes}, **sheets, speed=SPEED)
     run = snakemake(tmp_path)
     assert run.returncode == 1
     said = run.stdout + run.stderr
@@ -311,7 +311,8 @@ def test_weights_that_do_not_fit_are_named(tmp_path):
     import torch
 
     torch.save({"conv_stem.weight": torch.zeros(3)}, tmp_path / "weights.pth")
-    write_sweep(tmp_path, CONFIG, models="id\ttimm_name\tweights\na\ttest_efficientnet\tfile:weights.pth\n")
+    models = "id\ttimm_name\tweights\na\ttest_efficientnet\tfile:weights.pth\n"
+    write_sweep(tmp_path, CONFIG, models, speed=SPEED)
     run = snakemake(tmp_path)
     assert run.returncode == 1
     assert "the weights do not fit the model" in run.stdout + run.stderr
@@ -324,8 +325,7 @@ def test_a_full_disk_is_named_and_nothing_finished_is_lost(tmp_path):
     if mounted.returncode:
         pytest.skip("a small disk cannot be mounted here (needs root)")
     try:
-        write_sweep(tmp_path / "sweep", LITTLE | {"layers": LAYERS[:1]})
-        (tmp_path / "sweep/results").mkdir()
+        write_sweep(tmp_path / "sweep", LITTLE | {"layers": LAYERS[:1]}, speed=SPEED)
         (disk / "results").mkdir()
         (tmp_path / "sweep/results/tiny").symlink_to(disk / "results")
         run = snakemake(tmp_path / "sweep")

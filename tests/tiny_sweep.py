@@ -12,6 +12,8 @@ import hdf5plugin  # noqa: F401 - registers the filter of the maps
 import numpy as np
 import yaml
 
+from konvolut.asked.costs import Speed, write_speed
+
 ROOT = Path(__file__).parents[1]
 PHOTOGRAPHS = ("chelsea", "coffee", "rocket")
 LAYERS = ["conv_stem", "blocks.1.0", "classifier"]
@@ -75,8 +77,16 @@ LITTLE = (
 )
 
 
-def write_sweep(folder: Path, config: dict, models: str = "", images: str = "") -> None:
+# As the rule `calibrate` measured it once: what the tiny sweep is cut by is no matter to most tests of it.
+SPEED = Speed("cpu", per_gflop=0.01, per_mcell=0.0015, start=3.0, per_mb=0.008)
+
+
+def write_sweep(folder: Path, config: dict, models: str = "", images: str = "", speed: Speed | None = None) -> None:
+    """The files of a sweep; with `speed` its device has been measured already."""
     folder.mkdir(parents=True, exist_ok=True)
+    if speed:
+        (folder / "results").mkdir(exist_ok=True)
+        write_speed(speed, folder / "results/calibration.tsv")
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / "models.tsv").write_text(models or "id\ttimm_name\tweights\ntiny\ttest_efficientnet\trandom:1\n")
     rows = [f"{name}\tpackage:skimage/data/{name}.{'jpg' if name == 'rocket' else 'png'}" for name in PHOTOGRAPHS]
