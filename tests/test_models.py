@@ -1,10 +1,13 @@
 """Networks: the weights that were asked for, the data config of the model itself, and sentences for what cannot be."""
 
+import argparse
 import dataclasses
+import datetime
 import hashlib
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -137,6 +140,55 @@ def test_a_file_of_weights_never_runs_code(tmp_path):
     with pytest.raises(UserError, match="holds more than weights"):
         models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
     assert not (tmp_path / "proof").exists()
+
+
+class Lit(torch.nn.Module):
+    """A network inside another module, as Lightning has it."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.loss = network, torch.nn.BCEWithLogitsLoss(pos_weight=torch.ones(3))
+        self.register_buffer("seen", torch.ones(2), persistent=False)
+
+
+class Runs:
+    def __reduce__(self):
+        return (exec, ("raise AssertionError('the file has run code')",))
+
+
+CHECKPOINTS = {
+    "timm's train.py": lambda module, state: {
+        "arch": "test_resnet",
+        "state_dict": {name: value + 1 for name, value in state.items()},
+        "state_dict_ema": state,
+        "optimizer": torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9).state_dict(),
+        "args": argparse.Namespace(model="test_resnet", lr=0.1),
+    },
+    "numbers of numpy": lambda module, state: {"model": state, "best": np.float64(0.7), "history": np.ones(3)},
+    "Lightning": lambda module, state: {
+        "state_dict": {f"net.{name}": value for name, value in state.items()} | {"loss.weight": torch.ones(3)},
+        "hyper_parameters": {"folder": Path("a"), "when": datetime.date(2026, 1, 1)},
+    },
+    "DataParallel": lambda module, state: {f"module.{name}": value for name, value in state.items()},
+    "a whole module": lambda module, state: module,
+    "a module in a module": lambda module, state: torch.nn.DataParallel(Lit(module)),
+    "code": lambda module, state: {"state_dict": state, "other": Runs()},
+}
+
+
+@pytest.mark.parametrize("checkpoint", CHECKPOINTS.values(), ids=CHECKPOINTS)
+def test_what_trainers_leave_is_read_without_running_it(tmp_path, checkpoint):
+    trained = models.build(source(weights="random:7")).module
+    torch.save(checkpoint(trained, trained.state_dict()), tmp_path / "last.pth.tar")
+    assert same_weights(models.build(source(weights=f"file:{tmp_path / 'last.pth.tar'}")).module, trained)
+
+
+def test_weights_of_a_network_in_a_module_that_do_not_fit_are_compared_below_its_name(tmp_path):
+    other = models.build(source(num_classes=5)).module
+    torch.save({f"net.{name}": value for name, value in other.state_dict().items()}, tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"do not fit the model: fc.weight is \(5, .*; fc.bias is \(5,\)") as error:
+        models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+    assert "missing" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", [b"no weights at all", b"", b"PK\x03\x04 half a zip"])
