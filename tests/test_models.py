@@ -189,6 +189,7 @@ def test_weights_of_a_network_in_a_module_that_do_not_fit_are_compared_below_its
     with pytest.raises(UserError, match=r"do not fit the model: fc.weight is \(5, .*; fc.bias is \(5,\)") as error:
         models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
     assert "missing" not in str(error.value)
+    assert str(error.value).endswith("give the model num_classes=5 among its options")
 
 
 @pytest.mark.parametrize("content", [b"no weights at all", b"", b"PK\x03\x04 half a zip"])

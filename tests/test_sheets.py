@@ -213,6 +213,19 @@ def test_a_folder_gives_its_photographs_in_natural_order(tmp_path):
     assert [image.id for image in images(tmp_path, "\tset\tx", header="id\tpath\tlabel")] == ["i2", "i10"]
 
 
+def test_photographs_may_be_labelled_by_the_folder_that_each_lies_in(tmp_path):
+    touch(tmp_path, "val/red fox/1.png", "val/red fox/2.png", "val/owl/1.png")
+    rows = ("v\tval/*/*.png\tfolder", "o\tval/owl/1.png\tfolder", "w\tval/owl\tan owl")
+    found = images(tmp_path, *rows, header="id\tpath\tlabel")
+    assert {image.id: image.label for image in found} == {
+        "v/owl/1": "owl",
+        "v/red fox/1": "red fox",
+        "v/red fox/2": "red fox",
+        "o": "owl",
+        "w/1": "an owl",
+    }
+
+
 def test_a_glob_of_any_depth_names_photographs_by_their_folders(tmp_path):
     touch(tmp_path, "set/cats/1.png", "set/dogs/1.png", "set/dogs/readme.txt", "set/0.png")
     read = images(tmp_path, "mine\tset/**/*\tpets", header="id\tpath\tgroup")

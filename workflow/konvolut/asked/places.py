@@ -90,6 +90,11 @@ def find_photographs(source: str, base: Path, where: str) -> list[tuple[str, str
     return [("", str(path))]
 
 
+def folder_name(path: str) -> str:
+    """The name of the folder in which a file lies; "/" for the outermost."""
+    return os.path.basename(os.path.dirname(path)) or os.sep
+
+
 def absolute(path: str, base: Path) -> Path:
     """The path seen from `base`, with ~ as the home folder, without resolving links."""
     return Path(os.path.abspath(base / Path(path).expanduser()))

@@ -16,6 +16,7 @@ import pandas as pd
 from konvolut.asked import options, places
 from konvolut.errors import UserError, nearest
 
+LABELLED_BY_FOLDER = "folder"
 MODEL_COLUMNS = ("id", "timm_name", "weights", "options", "classes")
 IMAGE_COLUMNS = ("id", "path", "label", "group", "credit")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -119,7 +120,8 @@ def read_class_names(source: str, base: Path, where: str) -> tuple[str, ...]:
 def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:
     """The photographs of a sheet with columns id, path, label, group, credit, in its order.
 
-    A row may stand for many files (a folder, a glob): they get the row's id + "/" + the stem of their name.
+    A row may stand for many files (a folder, a glob): they get the row's id + "/" + the stem of their name, and with
+    the label "folder" the name of the folder in which each lies (torchvision's ImageFolder).
     """
     rows = read_rows(base, sheet, IMAGE_COLUMNS, required=("path",))
     photographs, lines = [], []
@@ -127,7 +129,8 @@ def read_images(base: Path, sheet: str) -> tuple[Photograph, ...]:
         where = f"{sheet} line {line}"
         for name, path in places.find_photographs(row["path"], base, where):
             id_ = clean_id("/".join(part for part in (row["id"], name) if part), where)
-            about = (row["path"], row["label"], row["group"], row["credit"])
+            label = clean_id(places.folder_name(path), where) if row["label"] == LABELLED_BY_FOLDER else row["label"]
+            about = (row["path"], label, row["group"], row["credit"])
             photographs.append(Photograph(id_, key_of(id_), path, *about))
             lines.append(line)
     return _distinct(photographs, lines, sheet, "image")

@@ -81,7 +81,7 @@ def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str)
     if differences:
         shown = "; ".join(islice(differences, SHOWN_DIFFERENCES))
         more = f" and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
-        raise UserError(f"{where}: the weights do not fit the model: {shown}{more}")
+        raise UserError(f"{where}: the weights do not fit the model: {shown}{more}{_hint(module, wanted, given)}")
     broken = next((name for name, value in given.items() if not torch.isfinite(value).all()), None)
     if broken:
         raise UserError(f"{where}: the weights of {broken} are not all finite numbers: a training that went wrong")
@@ -164,6 +164,16 @@ def _fits_in_order(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) ->
         and (name_a == name_b or (name_a not in given and name_b not in wanted))
         for (name_a, a), (name_b, b) in pairs
     )
+
+
+def _hint(module: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:
+    """What to say among the options where the file is of another number of classes."""
+    classes = getattr(module, "num_classes", None)
+    for name, value in wanted.items():
+        theirs = given.get(name, value)
+        if value.shape != theirs.shape and value.shape[:1] == (classes,) and value.shape[1:] == theirs.shape[1:]:
+            return f"; give the model num_classes={len(theirs)} among its options"
+    return ""
 
 
 def _differences(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:
