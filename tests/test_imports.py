@@ -47,6 +47,7 @@ ROWS = [
         "asked.terms",
     },
     {
+        "network.checkpoints",
         "network.weights",
         "network.fields",
         "network.layouts",

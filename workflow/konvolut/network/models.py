@@ -13,10 +13,11 @@ import torch
 
 from konvolut.asked.options import OF_PHOTOGRAPHS, OF_THE_SIZE
 from konvolut.errors import UserError, first_line, nearest
+from konvolut.network.checkpoints import read_state_dict
 from konvolut.network.classes import told_apart
 from konvolut.network.data import DataConfig, data_config
 from konvolut.network.eager import without_compiler
-from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors, read_state_dict
+from konvolut.network.weights import fit_state_dict, hash_file, hash_tensors
 from konvolut.provenance import texts_sha256
 
 # timm imports torchvision. A torchvision built for another torch (PyPI's CUDA wheel beside a CPU torch) fails at
