@@ -10,7 +10,6 @@ from torch import Tensor
 from konvolut.errors import UserError, first_line
 
 WRAPPERS = ("state_dict_ema", "model_ema", "state_dict", "model", "net")  # keys under which trainers put the weights
-PREFIXES = ("module.", "model.", "_orig_mod.")  # DataParallel, Lightning, torch.compile
 
 
 class Foreign:
@@ -75,9 +74,6 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"weights {path}: holds no state dict; possible: name -> tensor, or one under {', '.join(WRAPPERS)}"
         )
-    for prefix in PREFIXES:
-        if all(name.startswith(prefix) for name in tensors):
-            tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
     return tensors
 
 

@@ -19,8 +19,8 @@ def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str)
     Files converted from elsewhere (TensorFlow's EfficientNet-Lite) keep the order of layers but not timm's names.
     Raises UserError for weights that do not fit, or that are no finite numbers.
     """
-    wanted, given = _without_counters(module.state_dict()), _without_counters(weights)
-    given, prefix = _below_prefix(wanted, given)
+    wanted = _without_counters(module.state_dict())
+    given = _below_prefix(wanted, _without_counters(weights))
     in_order = set(wanted) != set(given) and _fits_in_order(wanted, given)
     if in_order:
         given = dict(zip(wanted, given.values(), strict=True))
@@ -33,7 +33,7 @@ def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str)
     if broken:
         raise UserError(f"{where}: the weights of {broken} are not all finite numbers: a training that went wrong")
     module.load_state_dict(given, strict=False)
-    return "in order" if in_order else f"by name below {prefix!r}" if prefix else "by name"
+    return "in order" if in_order else "by name"
 
 
 def hash_file(path: Path) -> str:
@@ -52,15 +52,15 @@ def hash_tensors(tensors: Mapping[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _below_prefix(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], str]:
-    """The weights below the prefix under which most wanted names stand, and the prefix: a network inside another
-    module, beside the weights of a loss, say."""
+def _below_prefix(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The weights below the prefix under which most wanted names stand, without it: DataParallel's `module.`,
+    torch.compile's `_orig_mod.`, or a network's own name in another module, beside the weights of a loss, say."""
     first = next(iter(wanted), "")
     prefixes = {name.removesuffix(first) for name in given if name.endswith(f".{first}")}
     best = max(sorted(prefixes), key=lambda prefix: sum(prefix + name in given for name in wanted), default="")
     if sum(best + name in given for name in wanted) <= sum(name in given for name in wanted):
-        return given, ""
-    return {name.removeprefix(best): value for name, value in given.items() if name.startswith(best)}, best
+        return given
+    return {name.removeprefix(best): value for name, value in given.items() if name.startswith(best)}
 
 
 def _without_counters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
