@@ -322,6 +322,7 @@ def test_dark_is_remembered_and_help_names_the_keys(visit):
     assert "previous layer" in page.inner_text("dialog")
     page.uncheck("dialog input")
     page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")  # the browser tells of the end of a dialog a moment later
     page.keyboard.press("d")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.keyboard.press("?")

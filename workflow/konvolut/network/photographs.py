@@ -124,8 +124,8 @@ def filled(network: Network, pictures_u8: np.ndarray, size: int) -> Tensor:
 
 def as_inputs(network: Network, pictures_u8: np.ndarray) -> Tensor:
     """Model inputs (n, C, H, W) of pictures (n, H, W, 3) uint8, with channels last in memory as the pictures have."""
-    pixels = torch.from_numpy(pictures_u8).to(network.device).permute(0, 3, 1, 2).float() / LARGEST_8_BIT
-    return normalise(network, pixels)
+    pixels = torch.from_numpy(np.require(pictures_u8, requirements="W"))  # torch takes no memory that is read-only
+    return normalise(network, pixels.to(network.device).permute(0, 3, 1, 2).float() / LARGEST_8_BIT)
 
 
 def as_pictures(network: Network, inputs: Tensor) -> np.ndarray:

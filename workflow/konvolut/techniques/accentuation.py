@@ -61,4 +61,4 @@ def placed(objective: tuple[tuple[str, float], ...], near: str):
 @torch.no_grad()
 def root_mean_square(network, layer: LayerSpec, picture: np.ndarray) -> float:
     """Of all that a layer makes of a picture (H, W, 3) uint8."""
-    return float(truncated(network, layer)(as_inputs(network, picture[None].copy())).square().mean().sqrt())
+    return float(truncated(network, layer)(as_inputs(network, picture[None])).square().mean().sqrt())

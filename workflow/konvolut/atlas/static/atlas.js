@@ -107,7 +107,7 @@ const Konvolut = (() => {
   const keys = [["/", "search", () => { location.href = `${new URL("..", assets)}index.html#q=`; }], ["d", "dark or light", turnDark], ["?", "this help", help]];
 
   function help() {
-    const open = document.querySelector("dialog");
+    const open = document.querySelector("dialog[open]");
     if (open) return open.close();
     const single = make("input", { type: "checkbox", onchange: () => kept.set("keys", single.checked ? "on" : "off") });
     single.checked = kept.get("keys") !== "off";
@@ -124,7 +124,7 @@ const Konvolut = (() => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     const typing = event.target.matches("input:not([type=range]):not([type=checkbox]), textarea, select");
     if (typing && event.key !== "Escape") return;
-    if (document.querySelector("dialog") && event.key !== "?") return;
+    if (document.querySelector("dialog[open]") && event.key !== "?") return;
     if (event.key.length === 1 && kept.get("keys") === "off") return;
     const found = keys.find(([key]) => key.split(" ").includes(event.key));
     if (found && found[2](event) !== false) event.preventDefault();
