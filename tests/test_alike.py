@@ -100,6 +100,17 @@ def test_a_copy_in_another_layer_is_the_first(files, tmp_path):
     assert relations["across"].correlation[6, 0] == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("width", [5, 12, 400])
+def test_of_equals_the_first_is_kept_whatever_the_blocks(width):
+    correlation = np.random.default_rng(0).integers(0, 4, (3, 400)).astype(np.float32)
+    found = alike.Nearest(3, KEEP)
+    for first in range(0, 400, width):
+        found.add(correlation[:, first : first + width], 0, first)
+    order = np.argsort(-correlation, axis=1, kind="stable")[:, :KEEP]
+    assert np.array_equal(found.unit, order)
+    assert np.array_equal(found.correlation, np.take_along_axis(correlation, order, 1))
+
+
 def test_chance_is_what_the_best_of_unrelated_units_reaches():
     rng = np.random.default_rng(0)
     for photographs, candidates in ((30, 500), (200, 2000)):

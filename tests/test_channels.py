@@ -8,11 +8,11 @@ import pytest
 
 from konvolut import provenance
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
+from konvolut.asked.recipes import BUILT_IN, named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ChannelsShard
 from konvolut.network import models
-from konvolut.results import store
+from konvolut.results import checks, store
 from konvolut.techniques import channels
 
 TINY = ModelSource("tiny/1", "tiny-1", "test_efficientnet", "random:1")
@@ -113,6 +113,16 @@ def test_small_pictures_of_layers_that_see_little_are_climbed_faster_in_float32_
     assert all(one.decorrelate for one in fitted)
     lucid = named("lucid", size_px=256)
     assert channels.fitting(lucid, network, layer, (64, 64)).learning_rate == lucid.learning_rate
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_what_is_fitted_of_a_recipe_is_what_verify_lets_differ(name):
+    network, recipe = models.build(TINY), named(name)
+    changes = set()
+    for field_px, side in ((3, 64), (11, 96), (50, 224), (2000, 224)):
+        layer = LayerSpec("blocks.1", "bchw", 24, 8, 8, 4, field_px, -5)
+        changes |= set(channels.changed(recipe, channels.fitting(recipe, network, layer, (side, side))))
+    assert changes <= checks.FITTED
 
 
 @pytest.mark.parametrize(

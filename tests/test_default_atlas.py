@@ -52,6 +52,12 @@ def test_make_atlas_ends_with_where_to_look_and_how_long_it_took(checkout):
     assert Path(found[1]).is_file()
 
 
+def test_make_verify_finds_nothing_wrong_with_it(checkout):
+    run = subprocess.run(["make", "verify"], cwd=checkout, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "results looked at, no problems" in run.stdout
+
+
 def test_make_atlas_shows_jobs_and_units_done(checkout):
     said = (checkout / "said.txt").read_text()
     assert re.search(r"\d+ of \d+ steps \(\d+%\) done", said)

@@ -145,47 +145,19 @@ def test_changed_code_makes_the_units_again(census, tmp_path, climbed, monkeypat
     assert climbed == [0, 1, 0, 1, 2, 3]
 
 
-def test_a_damaged_batch_is_made_again(census, tmp_path, climbed):
-    output = tmp_path / "results/0-3.h5"
-    with pytest.raises(Death):
-        channels.render(shard_of(0, 1, 2, 3), census, output, dying_after(1))
-    (kept,) = part.folder_of(output).iterdir()
-    kept.write_bytes(kept.read_bytes()[:3000])
-    channels.render(shard_of(0, 1, 2, 3), census, output)
-    assert climbed == [0, 1, 0, 1, 2, 3]
-
-
-def test_a_finished_result_that_snakemake_deleted_is_not_made_again(census, tmp_path, climbed):
-    output = tmp_path / "results/0-3.h5"
-    channels.render(shard_of(0, 1, 2, 3), census, output)
-    before = output.read_bytes()
+def test_a_damaged_batch_counts_as_none_wherever_the_damage_lies(census, tmp_path):
+    output = tmp_path / "a/0-1.h5"
+    channels.render(shard_of(0, 1), census, output)
+    whole, passport = output.read_bytes(), store.read_passport(output)
+    units = part.read_units(output, "channels")
     output.unlink()
-    channels.render(shard_of(0, 1, 2, 3), census, output)
-    assert climbed == [0, 1, 2, 3]
-    assert output.read_bytes() == before
-
-
-def test_more_channels_take_the_finished_ones_from_the_neighbouring_file(census, tmp_path, climbed):
-    channels.render(shard_of(0, 1, 2), census, tmp_path / "a/0-2.h5")
-    channels.render(shard_of(0, 1, 2, 3, 7), census, tmp_path / "a/0-7.h5")
-    assert climbed == [0, 1, 2, 3, 7]
-    channels.render(shard_of(0, 1, 2, 3, 7), census, tmp_path / "b/0-7.h5")
-    assert (tmp_path / "a/0-7.h5").read_bytes() == (tmp_path / "b/0-7.h5").read_bytes()
-
-
-def test_more_channels_in_a_file_of_the_same_name_take_the_finished_ones_from_what_was_held(census, tmp_path, climbed):
-    output = tmp_path / "tiny/channels/blocks.1/0-5.h5"
-    channels.render(shard_of(0, 5), census, output)
-    part.tidy(tmp_path, [output])
-    part.hold(tmp_path)
-    part.hold(tmp_path)  # the next run after one that was killed
-    output.unlink()  # as Snakemake does
-    channels.render(shard_of(0, 3, 5), census, output)
-    assert climbed == [0, 5, 3]
-    channels.render(shard_of(0, 3, 5), census, tmp_path / "quiet/0-5.h5")
-    assert output.read_bytes() == (tmp_path / "quiet/0-5.h5").read_bytes()
-    part.tidy(tmp_path, [output])
-    assert [path.name for path in output.parent.iterdir()] == ["0-5.h5"]
+    batch, refused = part.folder_of(output) / part.WHOLE, 0
+    for place in range(40, len(whole), len(whole) // 100):
+        batch.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        found = part.Part(output, "channels", passport, list(units))
+        assert batch.exists() is bool(found.units)
+        refused += not found.units
+    assert refused > 20
 
 
 def test_variants_of_a_channel_stay_together(census, tmp_path, climbed):

@@ -57,6 +57,32 @@ def test_a_changed_import_of_an_import_changes_the_digest(package):
     assert package(deep="D = 2\n") != before
 
 
+def test_a_changed_error_message_in_what_only_asks_does_not_nor_what_that_alone_imports(package, tmp_path):
+    (tmp_path / "asked").mkdir()
+    asking = "from konvolut import words\nE = 1\n"
+    before = package(
+        **{"top": TOP, "below": "from konvolut.asked import keys\n", "asked/keys": asking, "words": "W = 1\n"}
+    )
+    assert package(**{"asked/keys": asking.replace("1", "2")}) == before
+    assert package(words="W = 2\n") == before
+
+
+def test_what_python_and_editors_leave_beside_pages_does_not_count_but_pages_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    for folder in ("__pycache__", "static"):
+        (tmp_path / "atlas" / folder).mkdir(parents=True)
+    (tmp_path / "atlas/pages.py").write_text("A = 1\n")
+    digests = []
+    for name in ("pages.py", "__pycache__/pages.cpython-311.pyc.140", "static/.a.css.swp", "static/a.css"):
+        (tmp_path / "atlas" / name).touch()
+        for known in (provenance._parsed, provenance._data_beside):
+            known.cache_clear()
+        digests.append(provenance.code_digest("atlas.pages"))
+    for known in (provenance._parsed, provenance._data_beside):
+        known.cache_clear()
+    assert digests[0] == digests[1] == digests[2] != digests[3]
+
+
 def test_a_module_that_is_not_imported_does_not(package):
     before = package(top=TOP, below="A = 1\n", aside="B = 1\n")
     assert package(aside="B = 2\n") == before

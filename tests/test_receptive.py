@@ -145,10 +145,11 @@ def test_single_operations_give_the_field_that_one_counts_by_hand(function, expe
         lambda x: x.unflatten(2, (4, 4)).sum(2),
         lambda x: nn.functional.layer_norm(x, x.shape[1:]),
         assign_part,
+        lambda x: x.unflatten(1, (2, 2)).transpose(1, 2).flatten(1, 2).chunk(2, 1)[0],
     ],
     ids=(
         *("flip", "roll", "gate", "softmax", "groupnorm", "matmul", "transposed", "upsample", "windows", "layernorm"),
-        "assignment",
+        *("assignment", "shuffled-half"),
     ),
 )
 def test_what_mixes_space_is_never_given_too_small_a_field(function):

@@ -7,6 +7,7 @@ profiles switch Snakemake's off (nolock).
 import errno
 import fcntl
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,6 +51,9 @@ def take(path: Path = LOCK) -> int:
             f"another run is at work in {Path.cwd()} ({owner}); wait for its end, or give this one a folder of its own"
             " with --directory"
         ) from error
+    except OSError as error:
+        said = f"this file system has no locks ({error.strerror}): see to it that no other run is at work here"
+        print(f"konvolut: {said}", file=sys.stderr)
     return lock
 
 

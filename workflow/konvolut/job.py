@@ -43,14 +43,14 @@ class Progress:
         self.before, self.waited = 0, 0.0  # units finished before, seconds until a GPU was free
 
     def _await_lock(self) -> None:
-        parent, is_told = os.getppid(), False
+        parent, tries = os.getppid(), 0
         while not _is_locked_by_us(self.log):
             if os.getppid() != parent:  # Snakemake is gone
                 sys.exit(1)
-            if not is_told:
+            tries += 1
+            if tries == 2:  # who only looks whether it is locked holds it for a moment
                 said = "waits for another job that makes the same (of a run that was killed? cancel it, or let it end)"
                 print(f"  {self.what}: {said}", file=sys.stderr, flush=True)
-            is_told = True
             time.sleep(WATCH_SECONDS)
 
     def begin(self, done: int, total: int) -> None:

@@ -5,22 +5,24 @@ import functools
 import hashlib
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from importlib import metadata
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 VERSION = "0.1.0"
+PARTS_OF_PAGES = (".html", ".js", ".css", ".svg")
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 # Libraries whose version can change a picture's bytes.
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
-# Modules whose only effect on a result goes through its parameters: a changed error message there changes no picture.
-ASKED = ("settings", "sections", "kinds", "sheets", "places", "shards")
+# Modules whose only effect on a result goes through its parameters, with what they alone import: a changed error
+# message there changes no picture.
+ASKED = ("settings", "sections", "kinds", "keys", "configfiles", "amounts", "sheets", "places", "shards")
 TELLERS = frozenset({"errors", "job", "results.part", *(f"asked.{name}" for name in ASKED)})
 
 
 def passport(**facts) -> dict:
-    """The provenance of one result: the given facts, versions and the digest of the code; no clock, no host name."""
+    """The provenance of one result: the given facts (the digest of the code among them) and versions; no clock, no host."""
     versions = {name: _version(name) for name in LIBRARIES}
     versions["python"] = ".".join(map(str, sys.version_info[:2]))
     return {"konvolut": VERSION, "versions": versions, **facts}
@@ -39,7 +41,7 @@ def code_digest(*modules: str) -> str:
     templates and static files count as they are.
     """
     digest = hashlib.sha256()
-    for name in sorted(closure(*modules) - TELLERS):
+    for name in sorted(closure(*modules, without=TELLERS)):
         digest.update(name.encode() + b"\0" + _parsed(name)[1].encode())
         digest.update(_data_beside(_path(name).parent))
     return digest.hexdigest()[:12]
@@ -61,12 +63,12 @@ def texts_sha256(texts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
-def closure(*modules: str) -> set[str]:
-    """The modules and all that they import of this package, directly or not."""
+def closure(*modules: str, without: Collection[str] = ()) -> set[str]:
+    """The modules and all that they import of this package, directly or not, but not by those `without`."""
     found, waiting = set(), list(modules)
     while waiting:
         name = waiting.pop()
-        if name not in found:
+        if name not in found and name not in without:
             found.add(name)
             waiting.extend(imports_of(name))
     return found
@@ -104,9 +106,12 @@ def _imported(nodes: Iterable[ast.AST]) -> tuple[str, ...]:
 
 @functools.cache
 def _data_beside(folder: Path) -> bytes:
-    """Names and contents of templates and static files of the package that modules lie in; none of those at the top."""
+    """Names and contents of templates and static files of the package that modules lie in; none of those at the top.
+
+    Nothing else counts: Python and editors leave files of their own there, and take them away again.
+    """
     files = [] if folder == PACKAGE else folder.glob("*/*")
-    paths = sorted(path for path in files if path.suffix not in (".py", ".pyc"))
+    paths = sorted(path for path in files if path.suffix in PARTS_OF_PAGES)
     return b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in paths)
 
 

@@ -27,8 +27,8 @@ NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
 FIXED = ("units_per_shard", "images_per_shard", "classes_per_shard")
 # Sections that name their photographs; no name, no jobs.
 ON_CHOSEN_IMAGES = ("dreams", "layer_dreams", "accentuation", "caricature", "patches", "fooling", "inversion")
-# Sections with a job for some photographs in each layer, and those with a job for some channels and all photographs.
 OF_PHOTOGRAPHS = ("activations", "saliency", "patches", "fooling")  # a job for some photographs, all layers
+# Sections with a job for some photographs in each layer, and those with a job for some channels and all photographs.
 OF_LAYERS, OF_CHANNELS = ("inversion", "layer_dreams", "caricature"), ("dreams", "accentuation")
 WITHOUT_GPU = ("alike", "kernels", "atlas")
 # Techniques of which the plan tells how many pictures there will be.

@@ -18,7 +18,7 @@ from konvolut.results.contents import rows_of
 
 @dataclass(frozen=True)
 class Network:
-    """A model as `inspect` described it in model.json."""
+    """A model as `identify` described it in model.json."""
 
     id: str
     key: str

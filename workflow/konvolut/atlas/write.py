@@ -2,8 +2,8 @@
 
     layer_pages   {model}/{layer}.html and the folder {model}/{layer}/ with
                   {series}-{n}.webp large-{series}-{n}.webp steps-{series}-{n}.webp     sheets, see plates.py;
-                  a series is channels, examples, kernels, or dreams- or maps-{key of the photograph}
-                  a series is channels, ..., or accentuation-{key}; clear-{series}-{n}.webp with MaCo's transparency,
+                  a series is channels, neuron, negative, diversity, maco, examples, kernels, or dreams-, maps- or
+                  accentuation-{key of the photograph}; clear-{series}-{n}.webp with MaCo's transparency,
                   ascent-{series}-{channel}.webp animations
                   [steps-]layer_dreams-{key}.webp [steps-]caricature-{key}.webp     of the whole layer, see wholes.py
                   strip-{series}.webp       squares for the model's page

@@ -54,7 +54,7 @@ def masses(network: Network, layers: Sequence[LayerSpec]) -> dict[str, np.ndarra
         for name, value in sums.items():
             if value.requires_grad:
                 (gradient,) = torch.autograd.grad(value, inputs, retain_graph=True)
-                total[name] += gradient[0].abs().sum(0).double().cpu().numpy()
+                total[name] += gradient[0].abs().sum(0).cpu().double().numpy()
     return total
 
 

@@ -168,5 +168,5 @@ def _clock(device: str) -> Callable[[], float]:
 def _agreement(gradient: Tensor, exact: Tensor) -> float:
     """The least cosine over pictures, of those that both batches hold."""
     count = min(len(gradient), len(exact))
-    a, b = (part[:count].flatten(1).double() for part in (gradient, exact))
+    a, b = (part[:count].flatten(1).cpu().double() for part in (gradient, exact))
     return float(((a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1)).clamp(min=TINY)).min())

@@ -63,7 +63,8 @@ class FieldTracker(TorchDispatchMode):
             field = rule(fields, args, tuple(output.shape))
         except (IndexError, ValueError, TypeError, AttributeError):  # a call in a form that the rule does not know
             field = None
-        fits = field is not None and [math.prod(n for _, n in dim) for dim in field.dims] == list(output.shape)
+        known = field is not None and field.dims is not None
+        fits = known and [math.prod(n for _, n in dim) for dim in field.dims] == list(output.shape)
         return field if fits else WHOLE
 
     def _note(self, output: Tensor, field: Field, *, changed: bool) -> None:

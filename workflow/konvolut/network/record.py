@@ -68,11 +68,6 @@ def record(
             handle.remove()
 
 
-def run(module: nn.Module, inputs: Tensor, recording: Recording) -> Recording:
-    """The recording after a forward pass of inputs (B, C, H, W)."""
-    return recording.run(module, inputs)
-
-
 def activations_of(network, layers: Sequence, inputs: Tensor) -> dict[str, Tensor]:
     """Layer name -> (B, C, H, W) from one forward pass that ends at the last layer; keeps autograd's setting."""
     with record(network.module, layers, stop=True) as recording:

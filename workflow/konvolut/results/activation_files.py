@@ -7,13 +7,26 @@ from pathlib import Path
 
 import numpy as np
 
-from konvolut.results.evidence import Best, Evidence, Moments, Sketch
 from konvolut.results.contents import Activations, LayerActivations
-from konvolut.results.hdf5 import File, Group, Growing, fields_of, new_file, open_file, put, put_fields, put_joined, put_text, read_fields, text_of
+from konvolut.results.evidence import Best, Evidence, Moments, Sketch
+from konvolut.results.hdf5 import (
+    File,
+    Group,
+    Growing,
+    fields_of,
+    new_file,
+    open_file,
+    put,
+    put_fields,
+    put_joined,
+    put_text,
+    read_fields,
+    text_of,
+)
 
 # Bytes of one chunk of maps, and how many times more photographs than channels it holds: found by reading one channel
-# over all photographs and one photograph over all channels (benchmarks/evidence.py hdf5). Both then take up to 5 times as
-# long as a file of just these numbers; with 128 KB of as many of each a channel took up to 38 times as long. Below 16 KB
+# over all photographs and one photograph over all channels (benchmarks/evidence.py hdf5). Both then take up to 5 times
+# as long as a file of just these numbers; with 128 KB of as many of each a channel took up to 38 times. Below 16 KB
 # the cost per chunk wins. What must not be decompressed may lie in larger chunks, which are written in half the time.
 CHUNK_BYTES, TALLER = {"none": 64 * 1024, "blosc-lz4": 16 * 1024, "gzip": 16 * 1024}, 4
 # Photographs and units in one chunk of pooled statistics: as many as wait in memory, and what look-alikes read at once.

@@ -1,4 +1,4 @@
-"""Whether a results folder is whole and belongs to its configuration, and what lies there that does not. No torch here."""
+"""Whether a results folder is whole and belongs to its configuration, and what lies there that does not. No torch."""
 
 import functools
 import json
@@ -9,27 +9,27 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut.asked import survey
+from konvolut.asked.as_json import plain
 from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import read_speed
 from konvolut.asked.outputs import module_of, planned_files
 from konvolut.asked.precision import read_precisions
 from konvolut.asked.settings import Photograph, Settings
-from konvolut.asked.as_json import plain
 from konvolut.errors import UserError, first_line
 from konvolut.pictures import images
 from konvolut.provenance import code_digest, file_sha256
-from konvolut.results import inventory
+from konvolut.results import hdf5, inventory
 from konvolut.results.hdf5 import read_everything
 from konvolut.results.part import folder_of
 from konvolut.results.store import read_passport
 
 # What is fitted to a model or a layer, so that a passport may say another value than the configuration.
-FITTED = {"learning_rate", "transforms", "coarse_px", "coarse_steps", "precision"}
+FITTED = {"learning_rate", "transforms", "window", "decorrelate", "coarse_px", "coarse_steps", "octaves", "precision"}
 # Keys of a section that choose shards: what was chosen is held against the plan.
 OF_SHARDS = {"layers", "channels", "images", "maps", "maps_layers", "recipe", "examples", "keep"}
 LEFT_TO_CENSUS = "distance"  # a term whose layer is chosen by the census where it names none
 # What readers of tables, JSON, HDF5 and pictures raise over files that are not whole.
-DAMAGES = (UserError, OSError, ValueError, KeyError)
+DAMAGES = (UserError, *hdf5.DAMAGES)
 TEXTS = (".tsv", ".csv")
 NO_SURVEY = pd.DataFrame({"key": [], "problem": []})
 # Files that belong to a sweep beside those of its plan.
@@ -101,7 +101,7 @@ def _of_file(settings: Settings, row: dict, path: Path, results: Path) -> list[s
         passport = read_passport(path)
         read_everything(path)
     except DAMAGES as error:
-        return [f"damaged ({first_line(error)}); delete it and run the same command"]
+        return [_damaged(error)]
     section = getattr(settings, row["technique"])
     expected = {"code": code_digest(module_of(row["technique"])), "seed": settings.seed}
     expected |= _read(_read_identity, results / row["model"] / "model.json", {})
@@ -158,8 +158,13 @@ def _unreadable(path: Path, read: Callable) -> list[str]:
         if path.suffix in TEXTS and not path.read_bytes().endswith(b"\n"):
             raise ValueError("ends in mid-line")
     except DAMAGES as error:
-        return [f"{path}: damaged ({first_line(error)}); delete it and run the same command"]
+        return [f"{path}: {_damaged(error)}"]
     return []
+
+
+def _damaged(error: Exception) -> str:
+    said = error.said if isinstance(error, hdf5.DamagedError) else first_line(error)
+    return f"damaged ({said}); delete it and run the same command"
 
 
 def _read(read: Callable, path: Path, otherwise):

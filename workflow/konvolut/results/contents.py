@@ -79,14 +79,6 @@ class Priors:
     mean: np.ndarray
 
 
-
-
-
-
-
-
-
-
 @dataclasses.dataclass(frozen=True)
 class LayerActivations:
     """Activations of one layer; `maps` is None where only the pooled statistics are kept."""
@@ -147,14 +139,6 @@ def joined(parts: Sequence[Saliency]) -> Saliency:
         maps={method: np.concatenate([part.maps[method] for part in parts]) for method in parts[0].maps},
         refused=parts[0].refused,
     )
-
-
-
-
-
-
-
-
 
 
 @dataclasses.dataclass(frozen=True)

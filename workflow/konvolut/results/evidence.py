@@ -1,4 +1,4 @@
-"""The plain objects of what photographs say about units: numpy arrays and texts, fields as drawn at the top of store.py."""
+"""The plain objects of what photographs say about units: numpy arrays and texts, fields as drawn in store.py."""
 
 import dataclasses
 
@@ -82,7 +82,8 @@ class LayerExamples:
 class Examples:
     """One examples file: keys of the photographs that are shown, and what each layer's units make of all of them.
 
-    `photographs` is how many there were, `classes` the names that class_index counts, `classes_are` labels or predictions.
+    `photographs` is how many there were, `classes` the names that class_index counts, `classes_are` labels or
+    predictions.
     """
 
     image: list[str]

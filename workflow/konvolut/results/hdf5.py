@@ -12,17 +12,27 @@ import h5py
 import hdf5plugin
 import numpy as np
 
-from konvolut.errors import UserError
+from konvolut.errors import UserError, first_line
 from konvolut.results import layout
 
 FORMAT = "konvolut/1"
 TEXT = h5py.string_dtype("utf-8")
-# How large files are laid out: chunks wait in memory until they fill a page, as one write of a megabyte takes half as long
-# as its chunks one by one. Small files would be larger by two pages.
+# How large files are laid out: chunks wait in memory until they fill a page, as one write of a megabyte takes half as
+# long as its chunks one by one. Small files would be larger by two pages.
 PAGED = {"fs_strategy": "page", "fs_page_size": 2**20, "page_buf_size": 2**22}
 File, Group = h5py.File, h5py.Group
 # What file systems say that know no fsync: some in user space.
 CANNOT_PROMISE = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP)
+# What HDF5 raises over a file that is not whole, by where the damage lies.
+DAMAGES = (OSError, ValueError, KeyError, RuntimeError)
+
+
+class DamagedError(UserError):
+    """A file that cannot be read whole; `said` is what HDF5 says of it, in one line."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        self.said = first_line(error)
+        super().__init__(f"{path} is not a readable HDF5 file ({self.said}); delete it and run the same command")
 
 
 @contextlib.contextmanager
@@ -48,7 +58,7 @@ def new_file(path: Path, kind: str, passport: dict, large: bool = False) -> Iter
 
 
 def _sync(path: Path) -> None:
-    """Have a file's bytes on the disk, where its file system can promise that; full disks are often told of only here."""
+    """Have a file's bytes on the disk, where its file system promises that; full disks are often told of only here."""
     with path.open("rb") as written:
         try:
             os.fsync(written.fileno())
@@ -64,23 +74,22 @@ def _explain(item, kind: str, place: str) -> None:
 
 @contextlib.contextmanager
 def open_file(path: Path) -> Iterator[h5py.File]:
-    """A file of ours to be read; raises UserError for any other."""
+    """A file of ours to be read within a `with` block, which does nothing else; raises UserError for any other, and
+    DamagedError wherever a damage shows, which may be at the last number."""
     try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise UserError(f"{path} is not a readable HDF5 file ({error}); delete it and run the same command") from error
-    with file:
-        if file.attrs.get("format") != FORMAT:
-            raise UserError(
-                f"{path} has the format {file.attrs.get('format')!r}, this version reads {FORMAT!r}; "
-                "move the results folder away and run again"
-            )
-        yield file
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise UserError(
+                    f"{path} has the format {file.attrs.get('format')!r}, this version reads {FORMAT!r}; "
+                    "move the results folder away and run again"
+                )
+            yield file
+    except DAMAGES as error:
+        raise DamagedError(path, error) from error
 
 
 def read_everything(path: Path) -> None:
-    """Read every number of a file, so that the checksum of each chunk is held against it; raises OSError."""
-
+    """Read every number of a file, so that the checksum of each chunk is held against it; raises DamagedError."""
 
     def read(_, item: h5py.Dataset | h5py.Group) -> None:
         if isinstance(item, h5py.Dataset):
@@ -103,7 +112,7 @@ def put(
 
 
 class Growing:
-    """A dataset that grows by rows; they wait until they fill a row of chunks, so that each is compressed and written once."""
+    """A dataset that grows by rows, which wait until they fill a row of chunks: each is compressed and written once."""
 
     def __init__(self, group: h5py.Group, name: str, chunks: tuple[int, ...], compression: str) -> None:
         self.group, self.name = group, name

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from konvolut.asked.plan import OF_CHANNELS, ON_CHOSEN_IMAGES
-from konvolut.asked.selection import parse_channels
 from konvolut.asked.recipes import FROM_NOISE
+from konvolut.asked.selection import parse_channels
 from konvolut.asked.settings import Photograph, Settings
 from konvolut.results import store
 from konvolut.results.hdf5 import open_file, text_of

@@ -22,9 +22,9 @@ UNITS = {
     **dict.fromkeys(("picture", "intermediate", "input"), "sRGB, 0 to 255"),
     **dict.fromkeys(("step", "steps"), "optimiser steps"),
     **dict.fromkeys(("side", "corner", "effective_px"), "pixels"),
-    "deviations": "standard deviations over the photographs",
     "twin_deviations": "standard deviations over the photographs",
 }
+OF_KIND = {("priors", "mean"): "colour, 0 to 1"}  # where a name counts something else
 NO_UNIT = "1"
 # Branches of the drawing that start further right lie in a group; its last part alone is looked up.
 ROOT_INDENT, NESTED = 4, "*/"
@@ -37,7 +37,7 @@ def attributes(kind: str, place: str) -> dict[str, str]:
     parent = group.rpartition("/")[2]
     tries = (place, f"{parent}/", f"{NESTED}{name}") if group else (name,)
     text = next((drawn[one] for one in tries if drawn.get(one)), name.replace("_", " "))
-    return {"description": text, "units": UNITS.get(name, NO_UNIT)}
+    return {"description": text, "units": OF_KIND.get((kind, name), UNITS.get(name, NO_UNIT))}
 
 
 @functools.cache

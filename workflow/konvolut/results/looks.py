@@ -64,7 +64,9 @@ class Looks:
         rows = [[self._found[one.key][1] for one in group] for group in groups]
         found = store.read_rows(self.source(photographs[0]), rows, self.wanted.layers, self.wanted.maps)
         for group, known in zip(groups, found, strict=True):
-            yield replace(known, texts={**known.texts, "label": [one.label for one in group]})  # the sheet's, as it is now
+            yield replace(
+                known, texts={**known.texts, "label": [one.label for one in group]}
+            )  # the sheet's, as it is now
 
     def sha256(self, key: str) -> str:
         """Of the file of a photograph."""

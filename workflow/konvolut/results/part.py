@@ -53,6 +53,7 @@ NAMED = {
 }
 IN_ROWS = "saliency"  # a row per photograph in arrays of all
 LOOKED = "activations"  # see looks.py
+RESUMED = (*OPTIMISED, *NAMED, IN_ROWS, LOOKED)  # all techniques whose jobs go on where they were killed
 SUFFIX = ".part"
 # The finished result under a second name (no second copy): Snakemake deletes an output that is to be made anew, and one
 # of which it has not noted that it is finished.
@@ -180,15 +181,15 @@ def hold(results: Path) -> None:
 
 
 def _outputs(results: Path) -> Iterator[Path]:
-    for technique in (*OPTIMISED, *NAMED, LOOKED):
-        found = Path(results).glob(f"*/{technique}/**/*.h5")
+    for technique in RESUMED:
+        found = (*Path(results).glob(f"*/{technique}/**/*.h5"), *Path(results).glob(f"*/{technique}.h5"))
         yield from [path for path in found if path.parent.suffix != SUFFIX]
 
 
 def tidy(results: Path, planned: Iterable[Path]) -> None:
     """Delete the parts of what is finished, and of what no plan asks for any more."""
     known = set(planned)
-    for technique in (*OPTIMISED, *NAMED, IN_ROWS, LOOKED):
+    for technique in RESUMED:
         found = Path(results).glob(f"*/{technique}/**/*{SUFFIX}"), Path(results).glob(f"*/{technique}.h5{SUFFIX}")
         for folder in itertools.chain(*found):
             output = folder.with_suffix("")

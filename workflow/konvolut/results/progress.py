@@ -1,4 +1,4 @@
-"""A sweep at a glance while it runs, from its plan, its files and its logs alone: asks nothing of the run. No torch here."""
+"""A sweep at a glance while it runs, from its plan, its files and its logs alone: asks nothing of the run. No torch."""
 
 import fcntl
 import re
@@ -49,6 +49,8 @@ def _is_locked(path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:  # not every file system has locks
+            return False
     return False
 
 
@@ -63,7 +65,9 @@ def in_words(table: pd.DataFrame, speed: Speed, started: float, now: float | Non
         lines.append(f"{technique:14}{units:>22}{jobs:>14}{count.get('running', 0):>9}{count.get('failed', 0):>8}")
     lines.append(_sentence(table[table["technique"] != ATLAS], speed, started, now))
     failed = table[table["state"] == "failed"]
-    lines += [f"  {row.technique} {row.model} {row.layer} {row.first}-{row.last}: {row.reason}" for row in failed.itertuples()]
+    lines += [
+        f"  {row.technique} {row.model} {row.layer} {row.first}-{row.last}: {row.reason}" for row in failed.itertuples()
+    ]
     return "\n".join(lines)
 
 

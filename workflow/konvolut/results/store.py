@@ -4,8 +4,8 @@ Every file carries the root attributes `format` ("konvolut/1"), `kind` and `pass
 Files appear whole or not at all: they are written under a temporary name and renamed.
 
     results/{model}/activations/{first}-{last}.h5              kind = activations, one row per photograph
-    results/{model}/activations.h5                             of the same kind, all photographs: its datasets are virtual
-    │                                                          (without evidence), their rows lie in the files above
+    results/{model}/activations.h5                             of the same kind, all photographs: its datasets are
+    │                                                          virtual (no evidence), their rows lie in the files above
     ├── image                   (n,) str       keys of the photographs, in the order of the image sheet
     ├── label                   (n,) str       labels of the sheet ("" where none)
     ├── sha256                  (n,) str       of the photographs' files
@@ -30,7 +30,7 @@ Files appear whole or not at all: they are written under a temporary name and re
     results/{model}/channels/{layer}/{first}-{last}.h5         kind = channels, start is "noise"
     results/{model}/neuron/{layer}/{first}-{last}.h5           kind = neuron
     results/{model}/negative/{layer}/{first}-{last}.h5         kind = negative
-    results/{model}/diversity/{layer}/{first}-{last}.h5        kind = diversity, of the second picture start is "noise-2"
+    results/{model}/diversity/{layer}/{first}-{last}.h5        kind = diversity, start of the second one is "noise-2"
     results/{model}/maco/{layer}/{first}-{last}.h5             kind = maco
     results/{model}/dreams/{layer}/{first}-{last}.h5           kind = dreams, start is the key of a photograph
     results/{model}/accentuation/{layer}/{first}-{last}.h5     kind = accentuation, as dreams
@@ -39,8 +39,8 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── picture             (n, H, W, 3) uint8, sRGB
         ├── step                (m,) int32     after how many steps each intermediate was kept
         ├── intermediate        (n, m, H, W, 3) uint8
-        ├── curve               (n, steps + 1) float32  the objective before each step and at the end, less what likeness
-        │                                      of variants takes off it
+        ├── curve               (n, steps + 1) float32  the objective before each step and at the end, less what
+        │                                      likeness of variants takes off it
         ├── activation          (n, 4) float32 of the finished 8-bit picture: clean mean, clean max, mean and max under
         │                                      held-out transforms (medians)
         ├── attempt             (n,) int32     0, or how many retries of the ladder it took
@@ -123,8 +123,8 @@ Files appear whole or not at all: they are written under a temporary name and re
     └── trust/{layer}/
         ├── channel             (n,) int32
         ├── below               (l,) str       layers before this one
-        ├── path                (n, l) float32 1: as alike to the best photographs there as they are to each other, 0: as
-        │                                      they are to any; NaN where these do not differ
+        ├── path                (n, l) float32 1: as alike to the best photographs there as they are to each other, 0:
+        │                                      as they are to any; NaN where these do not differ
         ├── similarity          (n, l, 3)      what path is made of: picture with best, best with best, best with any
         ├── relation            (t,) str       inside, across, and models: of each the most alike unit
         ├── twin_model, twin_layer     (p,) str        places that twin_place counts
@@ -142,8 +142,8 @@ Files appear whole or not at all: they are written under a temporary name and re
         ├── image               (C, k) int32   rows of /image, best first
         ├── value               (C, k) float32 their maxima
         ├── cell                (C, k, 2) int32        row and column of the maximum in the feature map
-        ├── box                 (C, k, 4) float32  receptive field of the cell (see effective_px) in the whole photograph
-        │                                          as it is seen upright: left, top, right, bottom in 0..1, clipped to it
+        ├── box                 (C, k, 4) float32  receptive field of the cell (see effective_px) in the whole, upright
+        │                                          photograph: left, top, right, bottom in 0..1, clipped to it
         ├── mean, std, max      (C,) float32   of the unit's maxima over the photographs
         ├── active              (C,) float32   share of photographs with a maximum > 0
         ├── histogram           (C, 24) int32  of the unit's maxima; exact up to 256 different maxima, else a maximum
@@ -162,12 +162,6 @@ Files appear whole or not at all: they are written under a temporary name and re
                                                is exact or the map is no grid on the input (network/effective.py)
 """
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
-
-import numpy as np
-
 from konvolut.results.activation_files import (
     Rows,
     layers_of,
@@ -183,101 +177,48 @@ from konvolut.results.activation_files import (
     write_activations,
     write_joined,
 )
-from konvolut.results.evidence import Alike, Evidence, Examples, LayerExamples
 from konvolut.results.contents import Activations, LayerActivations, Pictures, Priors, Saliency
+from konvolut.results.evidence import Alike, Evidence, Examples, LayerExamples
 from konvolut.results.evidence_files import read_alike, read_examples, write_alike, write_examples
-from konvolut.results.hdf5 import fields_of, new_file, open_file, put, put_fields, put_text, read_fields, text_of
+from konvolut.results.named_files import read_named, read_passport, write_named
+from konvolut.results.picture_files import read_pictures, read_priors, read_reached, write_pictures, write_priors
+from konvolut.results.saliency_files import read_saliency, write_saliency
 
 __all__ = [
-    *("Activations", "Alike", "Evidence", "Examples", "LayerActivations", "LayerExamples", "Pictures", "Priors", "Rows", "Saliency"),
-    *("new_activations", "write_activations", "write_joined", "read_activations", "read_about", "read_evidence", "read_maps"),
-    *("read_pooled", "read_pooled_rows", "read_rows", "read_reached", "write_pictures", "read_pictures", "write_priors", "read_priors", "write_saliency"),
-    *("layers_of", "units_of", "write_alike", "read_alike", "read_saliency", "write_examples", "read_examples", "write_named", "read_named", "read_passport"),
+    "Activations",
+    "Alike",
+    "Evidence",
+    "Examples",
+    "LayerActivations",
+    "LayerExamples",
+    "Pictures",
+    "Priors",
+    "Rows",
+    "Saliency",
+    "layers_of",
+    "new_activations",
+    "read_about",
+    "read_activations",
+    "read_alike",
+    "read_evidence",
+    "read_examples",
+    "read_maps",
+    "read_named",
+    "read_passport",
+    "read_pictures",
+    "read_pooled",
+    "read_pooled_rows",
+    "read_priors",
+    "read_reached",
+    "read_rows",
+    "read_saliency",
+    "units_of",
+    "write_activations",
+    "write_alike",
+    "write_examples",
+    "write_joined",
+    "write_named",
+    "write_pictures",
+    "write_priors",
+    "write_saliency",
 ]
-
-
-def write_pictures(path: Path, kind: str, pictures: Mapping[str, Pictures], passport: dict) -> None:
-    """Write optimised pictures by start ("noise" or a photograph's key).
-
-    Pictures are not compressed: gzip takes a tenth off them, 33 times as long to write and 12 times as long to read.
-    """
-    with new_file(path, kind, passport) as file:
-        for start, content in pictures.items():
-            group = file.create_group(f"pictures/{start}")
-            for name, values in fields_of(content).items():
-                if values is not None:
-                    as_they_are = {"rows_per_chunk": 1, "compression": "none"}
-                    put(group, name, values, **(as_they_are if name in ("picture", "intermediate") else {}))
-
-
-def read_pictures(path: Path) -> dict[str, Pictures]:
-    """Read what write_pictures wrote; raises UserError for a file that is none of ours."""
-    with open_file(path) as file:
-        return {start: read_fields(Pictures, group) for start, group in file["pictures"].items()}
-
-
-def read_reached(path: Path, start: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Channels (n,) of a file of pictures, what these reached (n, 4) and their curves, without the pictures."""
-    with open_file(path) as file:
-        group = file[f"pictures/{start}"]
-        return group["channel"][()], group["activation"][()], group["curve"][()]
-
-
-def write_priors(path: Path, priors: Priors, passport: dict) -> None:
-    """Write what photographs have in common."""
-    with new_file(path, "priors", passport) as file:
-        put_fields(file, priors)
-
-
-def read_priors(path: Path) -> Priors:
-    """Read what write_priors wrote."""
-    with open_file(path) as file:
-        return read_fields(Priors, file)
-
-
-def write_saliency(path: Path, saliency: Saliency, passport: dict) -> None:
-    """Write attribution maps."""
-    with new_file(path, "saliency", passport) as file:
-        put_text(file, "image", saliency.image)
-        put(file, "input", saliency.input, rows_per_chunk=1)
-        put(file, "target/class", saliency.target_class)
-        put_text(file, "target/name", saliency.target_name)
-        put(file, "target/probability", saliency.target_probability)
-        for method, maps in sorted(saliency.maps.items()):  # as they are read back: a file's bytes keep the order
-            put(file, f"maps/{method}", maps, rows_per_chunk=1)
-        for method, reason in sorted(saliency.refused.items()):
-            put_text(file, f"refused/{method}", reason)
-
-
-def read_saliency(path: Path) -> Saliency:
-    """Read what write_saliency wrote."""
-    with open_file(path) as file:
-        return Saliency(
-            image=text_of(file["image"]),
-            input=file["input"][()],
-            target_class=file["target/class"][()],
-            target_name=text_of(file["target/name"]),
-            target_probability=file["target/probability"][()],
-            maps={method: maps[()] for method, maps in file.get("maps", {}).items()},
-            refused={method: text_of(reason) for method, reason in file.get("refused", {}).items()},
-        )
-
-
-def write_named(path: Path, kind: str, contents: Mapping[str, object], passport: dict) -> None:
-    """Write objects of contents.py, each under its name: the key of a photograph or a layer's name."""
-    with new_file(path, kind, passport) as file:
-        for name, content in contents.items():
-            put_fields(file.create_group(f"{kind}/{name}"), content)
-
-
-def read_named(path: Path, content: type) -> dict:
-    """Read what write_named wrote: objects of class `content` by name."""
-    with open_file(path) as file:
-        kind = file.attrs["kind"]
-        return {name: read_fields(content, group) for name, group in file.get(kind, {}).items()}
-
-
-def read_passport(path: Path) -> dict:
-    """The provenance of a result file."""
-    with open_file(path) as file:
-        return json.loads(file.attrs["passport"])

@@ -59,9 +59,7 @@ class Nearest:
 
     def add(self, correlation: np.ndarray, place: int, first: int) -> None:
         """Take in the correlations (units, n) with the units from `first` on of a place; -inf counts as nobody."""
-        many = correlation.shape[1] > self.keep
-        kept = np.argpartition(-correlation, self.keep, axis=1) if many else np.argsort(-correlation, axis=1)
-        kept = np.sort(kept[:, : self.keep], 1)
+        kept = _largest(correlation, self.keep)
         values = np.concatenate([self.correlation, np.take_along_axis(correlation, kept, 1)], 1)
         places = np.concatenate([self.place, np.full(kept.shape, place, np.int32)], 1)
         units = np.concatenate([self.unit, (kept + first).astype(np.int32)], 1)
@@ -75,6 +73,17 @@ class Nearest:
         place, unit = (np.where(none, NOBODY, column).astype(np.int32) for column in (self.place, self.unit))
         found = np.where(none, np.nan, self.correlation).astype(np.float32)
         return Alike(place, unit, found, chance(self.candidates, photographs))
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Columns (rows, count) of the largest of each row, ascending; of equals the first ones."""
+    if values.shape[1] <= count:
+        return np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    least = np.partition(values, -count, axis=1)[:, -count, None]
+    above = values > least
+    equal = values == least
+    equal &= equal.cumsum(1, dtype=np.int32) <= count - above.sum(1, keepdims=True)
+    return np.nonzero(above | equal)[1].reshape(len(values), count)
 
 
 def find(
