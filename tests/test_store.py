@@ -114,7 +114,7 @@ def test_a_flipped_byte_is_noticed(tmp_path, rng):
     data = bytearray(path.read_bytes())
     data[chunk.byte_offset + chunk.size // 2] ^= 0xFF
     path.write_bytes(data)
-    with pytest.raises(UserError, match="(?i)not a readable HDF5 file .*(read|filter|checksum)"):
+    with pytest.raises(UserError, match=r"(?i)not a readable HDF5 file .*(read|filter|checksum)"):
         store.read_pictures(path)
 
 

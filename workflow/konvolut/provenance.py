@@ -22,7 +22,7 @@ TELLERS = frozenset({"errors", "job", "results.part", *(f"asked.{name}" for name
 
 
 def passport(**facts) -> dict:
-    """The provenance of one result: the given facts (the digest of the code among them) and versions; no clock, no host."""
+    """Where a result comes from: the given facts (the code's digest among them) and versions; no clock, no host name."""
     versions = {name: _version(name) for name in LIBRARIES}
     versions["python"] = ".".join(map(str, sys.version_info[:2]))
     return {"konvolut": VERSION, "versions": versions, **facts}
