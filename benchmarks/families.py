@@ -25,7 +25,7 @@ import pandas as pd
 import skimage
 import torch
 
-from konvolut.asked import recipes, shards
+from konvolut.asked import built_in, shards
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.errors import UserError
 from konvolut.network import models
@@ -132,8 +132,8 @@ def techniques(source: ModelSource, table: pd.DataFrame, layers_csv: Path, out: 
     """Each technique of a model as a call without arguments."""
     units, layers = tuple(table[table["refused"] == ""]["layer"]), chosen_layers(table)
     picture, dream = (
-        recipes.named("konvolut", **BRIEF, coarse_px=64, coarse_steps=1),
-        recipes.named("lab-dream", **BRIEF),
+        built_in.named("konvolut", **BRIEF, coarse_px=64, coarse_steps=1),
+        built_in.named("lab-dream", **BRIEF),
     )
     looked = shards.ActivationsShard(
         source, (PHOTOGRAPH,), units, (PHOTOGRAPH.id,), None, "float16", "none", False, 40, "fail", "cpu"

@@ -21,8 +21,8 @@ import contenders
 import torch
 from contenders import Subject
 
+from konvolut.asked.built_in import named
 from konvolut.asked.costs import passes_of
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import record
 from konvolut.network.census import census

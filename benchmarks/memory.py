@@ -20,9 +20,9 @@ import peers
 
 from konvolut.asked import costs, loads
 from konvolut.asked.as_json import to_json
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import read_census
 from konvolut.asked.cuts import asked_of_scheduler
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ChannelsSettings, ModelSource, Settings
 from konvolut.asked.shards import ChannelsShard
 from konvolut.network import inspection

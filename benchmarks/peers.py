@@ -31,8 +31,8 @@ import torch
 from contenders import Subject
 
 from konvolut import provenance
+from konvolut.asked.built_in import named
 from konvolut.asked.precision import best_batch
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.sheets import read_images
 from konvolut.network import memory, photographs, precision, record

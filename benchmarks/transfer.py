@@ -20,7 +20,7 @@ import numpy as np
 import peers
 import torch
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models, planes
 from konvolut.pictures import crops, images

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from konvolut.asked.as_json import to_json
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import layer_spec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import AccentuationShard, LayerShard
 from konvolut.network import inspection, models

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from konvolut.asked.built_in import BUILT_IN, named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import BUILT_IN, named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models
 from konvolut.network.streamline import streamlined

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from konvolut import provenance
+from konvolut.asked.built_in import BUILT_IN, named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import BUILT_IN, named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ChannelsShard
 from konvolut.network import models

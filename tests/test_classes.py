@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from konvolut import provenance
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ClassesShard
 from konvolut.errors import UserError

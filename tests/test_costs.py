@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from konvolut.asked import costs, cuts, loads, outputs, plan, reductions, report, settings, sweep
+from konvolut.asked.built_in import named
 from konvolut.asked.costs import Pass, Speed
 from konvolut.asked.cuts import Load
-from konvolut.asked.recipes import named
 from konvolut.results import checks
 from konvolut.techniques import calibration
 

@@ -6,8 +6,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import DreamsShard
 from konvolut.network import models

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models, shapes
 from konvolut.network.census import census

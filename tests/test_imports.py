@@ -43,6 +43,7 @@ ROWS = [
         "asked.kinds",
         "asked.options",
         "asked.places",
+        "asked.built_in",
         "asked.recipes",
         "asked.terms",
     },

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from konvolut.asked.as_json import to_json
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import ChannelsShard
 from konvolut.network import inspection

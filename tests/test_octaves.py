@@ -7,8 +7,8 @@ import pytest
 import scipy.ndimage
 import torch
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.errors import UserError
 from konvolut.network import models

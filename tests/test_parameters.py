@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.network.models import DataConfig, Network
 from konvolut.pictures import parameters
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource, Photograph
 from konvolut.asked.shards import ChannelsShard, DreamsShard, FoolingShard, InversionShard, PatchesShard, SaliencyShard
 from konvolut.network import photographs as network_photographs

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
-from konvolut.asked import as_json, censuses, costs, loads, recipes, shards
+from konvolut.asked import as_json, built_in, censuses, costs, loads, recipes, shards
 from konvolut.asked.precision import read_precisions, settled
 from konvolut.asked.settings import ModelSource
 from konvolut.network import inspection, models, precision, record, streamline
@@ -84,12 +84,12 @@ def test_a_model_is_measured_and_the_table_read_again(tmp_path):
 
 def test_a_shard_is_told_the_precision_and_why(tmp_path):
     precision.decide(table()).to_csv(tmp_path / "precision.csv", index=False)
-    shard = shards.ChannelsShard(SOURCE, "first", (0,), recipes.named("lucid"), 0, "cpu")
+    shard = shards.ChannelsShard(SOURCE, "first", (0,), built_in.named("lucid"), 0, "cpu")
     census(tmp_path / "layers.csv")
     told = settled(shard, [str(tmp_path / "precision.csv")], tmp_path / "layers.csv")
     assert told.recipe == dataclasses.replace(shard.recipe, precision="bfloat16", units_per_batch=told.recipe.at_once)
     assert told.why.startswith("bfloat16: ")
-    by_hand = dataclasses.replace(shard, recipe=recipes.named("lucid", precision="float32"))
+    by_hand = dataclasses.replace(shard, recipe=built_in.named("lucid", precision="float32"))
     assert settled(by_hand, [], tmp_path / "layers.csv").recipe.precision == "float32"
     assert settled(shard, [], tmp_path / "layers.csv") == shard
 
@@ -110,14 +110,14 @@ def batch_told(folder, recipe, layer="last", kind=shards.ChannelsShard, **more):
 def test_a_shard_is_told_the_batch_that_shows_the_model_as_much_as_the_best_one_measured(tmp_path, monkeypatch):
     census(tmp_path / "layers.csv")
     table(batch=4).pipe(precision.decide).to_csv(tmp_path / "precision.csv", index=False)
-    own_size = recipes.named("lucid", size_px=160)
+    own_size = built_in.named("lucid", size_px=160)
     assert batch_told(tmp_path, own_size) == 4
-    assert batch_told(tmp_path, recipes.named("lucid", size_px=80)) == 16, "a quarter of the pixels each"
-    assert batch_told(tmp_path, recipes.named("konvolut", size_px=160), layer="first") == 25, "pictures of 64 px"
-    assert batch_told(tmp_path, recipes.named("maco")) == 1, "32 crops of one picture"
+    assert batch_told(tmp_path, built_in.named("lucid", size_px=80)) == 16, "a quarter of the pixels each"
+    assert batch_told(tmp_path, built_in.named("konvolut", size_px=160), layer="first") == 25, "pictures of 64 px"
+    assert batch_told(tmp_path, built_in.named("maco")) == 1, "32 crops of one picture"
     dreams = {"photographs": (), "longest_side_px": 80}
     assert batch_told(tmp_path, own_size, kind=shards.DreamsShard, **dreams) == int(4 / (3 / 4 / 4))
-    assert batch_told(tmp_path, recipes.named("lucid", units_per_batch=3)) == 3, "asked for"
+    assert batch_told(tmp_path, built_in.named("lucid", units_per_batch=3)) == 3, "asked for"
     one = costs.passes_of(censuses.read_census(tmp_path / "layers.csv"))["last"]
     monkeypatch.setattr(loads, "BATCH_MB", 3 * 4 * one.mcells + 0.001)
     assert batch_told(tmp_path, own_size) == 3, "what the plan counts with"
@@ -127,7 +127,7 @@ def test_a_layer_that_was_not_measured_takes_the_batch_of_the_nearest_one(tmp_pa
     census(tmp_path / "layers.csv")
     rows = pd.concat([table(batch=8), table(slow=(20.0, 29.0), fast=(7.0, 10.0), batch=16)], ignore_index=True)
     precision.decide(rows).to_csv(tmp_path / "precision.csv", index=False)
-    own_size = recipes.named("lucid", size_px=160)
+    own_size = built_in.named("lucid", size_px=160)
     batches = [batch_told(tmp_path, own_size, layer) for layer in ("first", "middle", "last")]
     assert batches == [8, 16, 16]
 
@@ -148,10 +148,10 @@ def test_batches_grow_as_long_as_it_pays_and_memory_goes(monkeypatch):
 
 
 def test_how_many_are_made_at_once_is_no_part_of_a_passport():
-    told = recipes.named("lucid", units_per_batch=3).told()
-    assert told == recipes.named("lucid").told()
+    told = built_in.named("lucid", units_per_batch=3).told()
+    assert told == built_in.named("lucid").told()
     assert set(told) == {field.name for field in dataclasses.fields(recipes.Recipe)} - {"units_per_batch"}
-    shard = shards.ChannelsShard(SOURCE, "first", (0,), recipes.named("lucid"), 0, "cpu")
+    shard = shards.ChannelsShard(SOURCE, "first", (0,), built_in.named("lucid"), 0, "cpu")
     assert shards.told(shard)["recipe"] == told
 
 

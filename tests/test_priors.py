@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import Photograph
 from konvolut.asked.shards import PriorsShard
 from konvolut.errors import UserError

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from konvolut.asked import costs, settings
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.errors import UserError
 from konvolut.pictures import images
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageSequence
 from scipy import ndimage
 from torch import nn
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.asked.settings import AtlasSettings, ModelSource
 from konvolut.asked.shards import KernelsShard
 from konvolut.atlas import series, tiles

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.pictures import ascent
 from seed_loops import STEPS, alive, as_tensor, as_u8, built, hooked, layer_of, photograph
 

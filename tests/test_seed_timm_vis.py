@@ -7,7 +7,7 @@ import pytest
 import skimage
 import torch
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.asked.settings import ModelSource
 from konvolut.asked.shards import FoolingShard, InversionShard, KernelsShard
 from konvolut.network import models

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from konvolut.asked import recipes, settings
+from konvolut.asked import built_in, recipes, settings
 from konvolut.asked.settings import Channels
 from konvolut.errors import UserError
 
@@ -212,7 +212,7 @@ def test_channel_selectors_stay_data(folder, text, selector):
 
 def test_a_recipe_is_a_name_with_fields_overridden_in_the_section(folder):
     read = load(folder, "channels: {recipe: lucid, steps: 5, learning_rate: 1, transforms: [[jitter, 4]]}")
-    lucid = recipes.BUILT_IN["lucid"]
+    lucid = built_in.BUILT_IN["lucid"]
     changed = {"steps": 5, "learning_rate": 1.0, "transforms": (("jitter", 4.0),)}
     assert read.channels.recipe == recipes.Recipe(**{**vars(lucid), **changed})
     assert read.dreams.recipe == settings.DreamsSettings().recipe
@@ -274,7 +274,7 @@ def test_everything_names_every_section_and_every_recipe_where_it_can_be_used():
                 read = settings.load(config | laid | {section: keys | {"recipe": recipe}}, root)
                 assert getattr(read, section).recipe.name == recipe
                 named.add(recipe)
-    assert named == set(recipes.BUILT_IN)
+    assert named == set(built_in.BUILT_IN)
 
 
 def test_settings_need_neither_torch_nor_pillow():

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import LayerSpec
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import models, photographs, shapes
 from konvolut.techniques import channels

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from konvolut.asked.recipes import named
+from konvolut.asked.built_in import named
 from konvolut.pictures import steps
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from konvolut.asked.recipes import LUCID_TRANSFORMS
+from konvolut.asked.built_in import LUCID_TRANSFORMS
 from konvolut.pictures import transforms
 
 IDENTITY = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

@@ -17,12 +17,12 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 LIBRARIES = ("torch", "timm", "captum", "numpy", "pillow", "h5py")
 # Modules whose only effect on a result goes through its parameters, with what they alone import: a changed error
 # message there changes no picture.
-ASKED = ("settings", "sections", "kinds", "keys", "configfiles", "amounts", "sheets", "places", "shards")
+ASKED = ("settings", "sections", "kinds", "keys", "configfiles", "amounts", "sheets", "places", "shards", "outputs")
 TELLERS = frozenset({"errors", "job", "results.part", *(f"asked.{name}" for name in ASKED)})
 
 
 def passport(**facts) -> dict:
-    """Where a result comes from: the given facts (the code's digest among them) and versions; no clock, no host name."""
+    """Where a result comes from: the given facts (the code's digest among them) and versions; no clock, no host."""
     versions = {name: _version(name) for name in LIBRARIES}
     versions["python"] = ".".join(map(str, sys.version_info[:2]))
     return {"konvolut": VERSION, "versions": versions, **facts}

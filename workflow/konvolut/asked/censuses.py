@@ -38,3 +38,14 @@ def layer_spec(census: Path, layer: str) -> LayerSpec:
         raise UserError(f"layer {layer!r} has no units: {row['refused']}")
     numbers = {field.name: int(row[field.name]) for field in dataclasses.fields(LayerSpec) if field.type is int}
     return LayerSpec(name=layer, layout=row["layout"], **numbers)
+
+
+def last_layer(census: Path) -> LayerSpec:
+    """The last layer with units: what a whole forward pass reaches."""
+    rows = read_census(census)
+    return layer_spec(census, rows[rows["refused"] == ""]["layer"].iloc[-1])
+
+
+def of_auto(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a census that `layers: auto` means, but for those that are refused."""
+    return rows[(rows["refused"] == "") & (rows["auto"].astype(str).str.lower() == "true")]

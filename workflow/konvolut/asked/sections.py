@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from konvolut.asked import kinds, recipes
+from konvolut.asked import built_in, kinds
 from konvolut.asked.kinds import Channels, setting
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 
@@ -80,7 +80,7 @@ class ChannelsSettings:
     layers: tuple[str, ...] | None = setting(kinds.or_null(kinds.LAYERS), None)
     channels: Channels = dataclasses.field(default=Channels("first", 16), metadata={"kind": kinds.CHANNELS})
     units_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("konvolut"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +88,7 @@ class NeuronSettings(ChannelsSettings):
     """Pictures for one cell of a channel, the one in the middle."""
 
     channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("neuron"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("neuron"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,7 +96,7 @@ class NegativeSettings(ChannelsSettings):
     """Pictures that silence a channel."""
 
     channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("negative"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("negative"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +104,7 @@ class DiversitySettings(ChannelsSettings):
     """Pictures of one channel that differ."""
 
     channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("diverse"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("diverse"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,7 +112,7 @@ class MacoSettings(ChannelsSettings):
     """Pictures of channels by phases alone, beside those of another recipe."""
 
     channels: Channels = dataclasses.field(default=NO_CHANNELS, metadata={"kind": kinds.CHANNELS})
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("maco"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("maco"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ class DreamsSettings:
     images: tuple[str, ...] = setting(IMAGES, ("first:3",))
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     units_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("konvolut-dream"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("konvolut-dream"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,7 +135,7 @@ class LayerDreamsSettings:
     images: tuple[str, ...] = setting(IMAGES, ())
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     images_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("octave-layer"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("octave-layer"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +148,7 @@ class AccentuationSettings:
     near: str | None = setting(kinds.or_null(kinds.TEXT), None)
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     units_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("accentuation"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("accentuation"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +159,7 @@ class CaricatureSettings:
     images: tuple[str, ...] = setting(IMAGES, ())
     longest_side_px: int = setting(kinds.whole(16, LARGEST_SIDE_PX), 320)
     images_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("caricature"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("caricature"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -172,7 +172,7 @@ class ClassesSettings:
     l2_strength: float = setting(kinds.number_above(0, allow_equal=False), 1e-4)
     min_prob: float | None = setting(kinds.or_null(PROBABILITY), None)
     classes_per_shard: int | None = setting(BY_COST, None)
-    recipe: Recipe = dataclasses.field(default_factory=lambda: recipes.named("class"))
+    recipe: Recipe = dataclasses.field(default_factory=lambda: built_in.named("class"))
 
 
 @dataclasses.dataclass(frozen=True)

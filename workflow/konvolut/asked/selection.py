@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 import pandas as pd
 
+from konvolut.asked.censuses import of_auto
 from konvolut.asked.settings import Channels
 from konvolut.errors import UserError, nearest
 
@@ -18,7 +19,7 @@ def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, m
     wanted = set()
     for glob in globs:
         if glob == "auto":
-            found = possible[possible["auto"].astype(str).str.lower() == "true"]["layer"]
+            found = of_auto(possible)["layer"]
         elif glob == "all":
             found = possible[possible["same_as"] == ""]["layer"]
         elif glob.startswith(KIND):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from konvolut.asked import amounts, configfiles, keys, kinds, recipes, sheets, terms
+from konvolut.asked import amounts, built_in, configfiles, keys, kinds, recipes, sheets, terms
 from konvolut.asked.kinds import Channels, setting
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 from konvolut.asked.sections import (
@@ -164,12 +164,12 @@ def check_images(settings: Settings) -> tuple[str, ...]:
 def recipe_kinds() -> dict[str, kinds.Kind]:
     """The keys of a section that choose its recipe and override the recipe's fields, each with its kind."""
     own = {name: _recipe_kind(name, type_) for name, type_ in RECIPE_FIELDS.items() if name != "name"}
-    return {"recipe": kinds.choice(*recipes.BUILT_IN), **own}
+    return {"recipe": kinds.choice(*built_in.BUILT_IN), **own}
 
 
 def _recipe_kind(name: str, type_: type) -> kinds.Kind:
     """What a field may hold: a number by its type, a word if one of the built-in recipes uses it."""
-    used = [getattr(recipe, name) for recipe in recipes.BUILT_IN.values()]
+    used = [getattr(recipe, name) for recipe in built_in.BUILT_IN.values()]
     if name in RECIPE_KINDS:
         return RECIPE_KINDS[name]
     if name == "transforms":
@@ -187,7 +187,7 @@ def _read_section(name: str, raw: Any) -> Any:
     keys.refuse_unknown(given, [*keys.kinds_of(section), *recipe_keys], name)
     read = keys.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
     changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
-    recipe = recipes.named(changes.pop("recipe", read.recipe.name), **changes)
+    recipe = built_in.named(changes.pop("recipe", read.recipe.name), **changes)
     amounts.check(name, recipe, getattr(read, "longest_side_px", recipe.size_px), LARGEST_SIDE_PX, changes)
     return dataclasses.replace(read, recipe=recipe)
 

@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
+from konvolut.asked.censuses import LayerSpec, layer_spec, of_auto, read_census
 from konvolut.asked.costs import passes_of
 from konvolut.asked.loads import most_at_once
 from konvolut.asked.precision import COLUMNS, LEAST_BATCH_GAIN, PRECISIONS, best_batch
@@ -65,7 +65,7 @@ def choose(shard: PrecisionShard, census: Path, output: Path, say: Callable[[str
 def measured_layers(census: Path) -> list[str]:
     """A few layers of `auto`, evenly from the first to the last."""
     table = read_census(census)
-    auto = table[(table["refused"] == "") & (table["auto"].astype(str).str.lower() == "true")]["layer"].tolist()
+    auto = of_auto(table)["layer"].tolist()
     count = min(LAYERS, len(auto))
     return list(dict.fromkeys(auto[round(i * (len(auto) - 1) / max(count - 1, 1))] for i in range(count)))
 

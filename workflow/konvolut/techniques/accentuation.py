@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
+from konvolut.asked.censuses import LayerSpec, layer_spec, of_auto, read_census
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import AccentuationShard
 from konvolut.asked.terms import parse
@@ -45,9 +45,8 @@ def render(
 def halfway(census: Path, layer: str) -> str:
     """The layer in the middle of those that `auto` means, up to a layer and with it."""
     rows = read_census(census)
-    rows = rows[(rows["refused"] == "") & (rows["auto"].astype(str).str.lower() == "true")]
-    index = int(read_census(census).set_index("layer").at[layer, "index"])
-    before = [*rows[rows["index"] < index]["layer"], layer]
+    auto, index = of_auto(rows), int(rows.set_index("layer").at[layer, "index"])
+    before = [*auto[auto["index"] < index]["layer"], layer]
     return before[len(before) // 2]
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import psutil  # Snakemake brings it
 
+from konvolut.asked.built_in import named
 from konvolut.asked.censuses import layer_spec
 from konvolut.asked.costs import MB, Speed, passes_of, write_speed
-from konvolut.asked.recipes import named
 from konvolut.asked.settings import ModelSource
 from konvolut.network import memory, models
 from konvolut.network.census import census, write_census

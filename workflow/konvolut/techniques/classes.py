@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from konvolut import provenance
-from konvolut.asked.censuses import LayerSpec
+from konvolut.asked.censuses import LayerSpec, last_layer
 from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import ClassesShard, told
 from konvolut.errors import UserError
@@ -28,7 +28,6 @@ from konvolut.pictures.watch import SCORES, Watch
 from konvolut.results import contents
 from konvolut.results.part import Part
 from konvolut.techniques.channels import attempt_seeds, fitting, side_px
-from konvolut.techniques.patches import last_layer
 
 
 def render(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from konvolut import provenance
-from konvolut.asked.censuses import LayerSpec, layer_spec, read_census
+from konvolut.asked.censuses import last_layer
 from konvolut.asked.shards import PatchesShard, told
 from konvolut.errors import UserError
 from konvolut.network import memory, models, planes
@@ -63,12 +63,6 @@ def hide_squares(network: models.Network, picture: np.ndarray, patch: float, str
 def in_pixels(measure: float, shorter_px: int) -> int:
     """A share (up to 1) of the shorter side, or a number of px (above 1), at least 1 and at most the shorter side."""
     return min(shorter_px, max(1, round(measure * shorter_px if measure <= 1 else measure)))
-
-
-def last_layer(census: Path) -> LayerSpec:
-    """The last layer with units: what a whole forward pass reaches."""
-    rows = read_census(census)
-    return layer_spec(census, rows[rows["refused"] == ""]["layer"].iloc[-1])
 
 
 @torch.inference_mode()
