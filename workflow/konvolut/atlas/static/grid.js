@@ -17,7 +17,7 @@ const Grid = (() => {
   const { sheet } = document.head.appendChild(make("style"));
   const rules = {}; // the class of each plate
   let layer;
-  let stars = {}; // layer/channel of what the reader kept of this model, see notes.js
+  let stars = {}; // what the reader kept, see notes.js
   let marked = null; // the unit whose tile is the chosen one
   let width = 0; // of the grid, when it was last measured
   let rolled = null; // { series, order, columns, side, first, last }: rows first to last - 1 are made
@@ -28,16 +28,9 @@ const Grid = (() => {
   const tiles = () => [...grid.querySelectorAll("a")];
   const tileOf = (unit) => grid.querySelector(`#u${unit}`);
 
-  function kept() {
-    const { timm, hash } = layer.again;
-    const all = Object.keys(JSON.parse(Konvolut.kept.get("notes") || "{}"));
-    const own = `${timm}@${hash}/`;
-    return Object.fromEntries(all.filter((one) => one.startsWith(own)).map((one) => [one.slice(own.length), true]));
-  }
-
   // Units of a series that fit the filter, in the order asked for: largest first, unknown last.
   function arrange(series, sort, filter) {
-    if (filter) stars = kept();
+    if (filter) stars = Notes.all();
     const natural = layer.natural[sort] || layer.natural.max || [];
     const value = {
       index: (unit) => -unit,
@@ -68,7 +61,7 @@ const Grid = (() => {
   function fits(unit, series, words) {
     const number = words.match(/^(?:.*:)?(\d+)$/);
     if (number) return String(unit).startsWith(number[1]);
-    const star = stars[`${layer.again.layer}/${unit}`] ? "starred noted" : "";
+    const star = stars[Notes.citation(layer.again, unit)] ? "starred noted" : "";
     return [nameOf(unit), ...top(unit).slice(1), healthOf(series, unit), star].join(" ").toLowerCase().includes(words);
   }
 

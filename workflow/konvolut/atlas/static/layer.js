@@ -98,14 +98,13 @@
 
   // The comparison that the reader came from goes on; else it begins with this unit.
   function pin() {
-    if (state.unit === null) return false;
     const here = Konvolut.path(layer.again.model, decodeURIComponent(folder), String(state.unit));
     const pinned = (Konvolut.kept.get("pinned") || "").split(",").filter((one) => one && one !== here);
     location.href = `../compare.html#${[...pinned, here].join(",")}`;
   }
 
-  const toggle = (name) => () => (state.unit === null ? false : go({ [name]: !state[name] }));
-  const full = () => (state.unit === null ? false : go({ f: !state.f }));
+  const ofUnit = (deed) => () => (state.unit === null ? false : deed());
+  const toggle = (name) => ofUnit(() => go({ [name]: !state[name] }));
 
   function walk(dx, dy) {
     const from = document.activeElement.closest("#grid a") || Grid.tileOf(state.unit);
@@ -166,14 +165,15 @@
   const at = ({ clientX, clientY }) => `${Math.floor(clientX)} ${Math.floor(clientY)}`; // of clicks they are whole
 
   function listen() {
-    Grid.element.addEventListener("click", open);
-    Grid.element.addEventListener("pointerover", (event) => event.pointerType === "mouse" && at(event) !== still && hover(event.target.closest("a")));
-    Grid.element.addEventListener("pointerleave", () => hover(null));
+    const on = (id, name, deed) => $(id).addEventListener(name, deed);
+    on("grid", "click", open);
+    on("grid", "pointerover", (event) => event.pointerType === "mouse" && at(event) !== still && hover(event.target.closest("a")));
+    on("grid", "pointerleave", () => hover(null));
     addEventListener("scroll", () => hover(null), { passive: true });
-    for (const [id, key] of [["sort", "s"], ["start", "t"]]) $(id).addEventListener("change", (event) => go({ [key]: event.target.value }));
-    $("size").addEventListener("input", (event) => go({ z: Number(event.target.value) }));
-    $("filter").addEventListener("input", (event) => go({ q: event.target.value }));
-    $("filter").addEventListener("keydown", (event) => event.key === "Enter" && order.length && go({ unit: order[0] }));
+    for (const [id, key] of [["sort", "s"], ["start", "t"]]) on(id, "change", (event) => go({ [key]: event.target.value }));
+    on("size", "input", (event) => go({ z: Number(event.target.value) }));
+    on("filter", "input", (event) => go({ q: event.target.value }));
+    on("filter", "keydown", (event) => event.key === "Enter" && order.length && go({ unit: order[0] }));
     addEventListener("popstate", () => {
       const before = state;
       state = readAddress();
@@ -184,16 +184,16 @@
   function nameKeys() {
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
-      ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
-      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : Panel.star())], ["Escape", "close", dismiss],
+      ["/", "filter", () => $("filter").focus()], ["f", "full width", toggle("f")], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
+      ["c", "compare with other units", ofUnit(pin)], ["s", "star", ofUnit(Panel.star)], ["Escape", "close", dismiss],
       ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
-      [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
+      ["ArrowLeft ArrowRight ArrowUp ArrowDown", "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
 
   function begin(columns) {
     layer = Konvolut.opened(columns, folder);
     Grid.begin(layer);
-    Panel.begin(layer, { step, close, full, go, pin });
+    Panel.begin(layer, { step, close, go, pin, full: toggle("f") });
     const sorts = Object.entries(Grid.SORTS).filter(([key]) => Grid.sortable(key));
     $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
     $("tools").hidden = false;
