@@ -212,6 +212,20 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     assert page.locator(".plate").count() == 2
 
 
+def test_the_list_of_orders_shows_its_words_whole_and_they_are_the_panels(visit):
+    page = visit(f"{LAYER}#u5&s=selectivity")
+    words = page.locator("#sort option").all_inner_texts()
+    assert {"maximum", "mean", "active on", "selectivity"} <= {*words} & {*page.locator("#panel dt").all_inner_texts()}
+    widths = page.evaluate(
+        """() => {
+          const list = document.getElementById("sort").cloneNode(true);
+          document.querySelector("main").append(list); // beside the tools, where nothing makes it narrow
+          return [list.offsetWidth, document.getElementById("sort").offsetWidth];
+        }"""
+    )
+    assert widths[1] >= widths[0]
+
+
 def test_health_is_the_verdict_and_then_deviations_above_photographs_also_where_all_maxima_are_negative(visit):
     page = visit(LAYER)
     natural = page.evaluate(

@@ -9,10 +9,9 @@ const Grid = (() => {
   const WHOLE_UP_TO = 512; // single tiles; 2,048 of them would take 150 ms and load every sheet of the layer
   const ROWS_AHEAD = 6; // made beyond the screen, so that a turn of the wheel finds them there
   const SORTS = {
-    index: "number", activation: "activation of the picture", health: "health",
-    similar: "similarity", selectivity: "selectivity",
-    max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
-  };
+    index: "number", activation: "activation", health: "health", similar: "similarity",
+    selectivity: "selectivity", max: "maximum", mean: "mean", active: "active on",
+  }; // the words of the panel, short enough for the list
   const VERDICTS = "dw-g"; // from the worst to the best; without photographs only the dead are told from the others
   const { sheet } = document.head.appendChild(make("style"));
   const rules = {}; // the class of each plate
