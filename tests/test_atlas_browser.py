@@ -212,6 +212,14 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     assert page.locator(".plate").count() == 2
 
 
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize(("width", "least"), [(1240, 160), (390, 112)])
+def test_few_units_are_large_but_not_much_larger_than_their_plate_has_pixels(visit, width, least, script):
+    page = visit("lite0/conv_stem.html", viewport={"width": width, "height": 860}, java_script_enabled=script)
+    side = page.locator("#u0").bounding_box()["width"]
+    assert least <= side <= 1.1 * 168
+
+
 def test_the_list_of_orders_shows_its_words_whole_and_they_are_the_panels(visit):
     page = visit(f"{LAYER}#u5&s=selectivity")
     words = page.locator("#sort option").all_inner_texts()
