@@ -212,6 +212,20 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     assert page.locator(".plate").count() == 2
 
 
+@pytest.mark.parametrize("unit", [0, 7, 15])
+def test_on_a_phone_the_chosen_tile_lies_above_the_panel(visit, unit):
+    page = visit(f"lite0/conv_stem.html#u{unit}", viewport={"width": 390, "height": 844})
+    visible = """unit => {
+      const tile = document.querySelector(`#u${unit}.chosen`)?.getBoundingClientRect();
+      return tile && tile.top >= 0 && tile.bottom <= document.getElementById("panel").getBoundingClientRect().top + 1;
+    }"""
+    page.wait_for_function(visible, arg=unit)
+    other = unit - 1 if unit == 15 else unit + 1
+    page.click(f"#panel [data-act={'before' if unit == 15 else 'after'}]")
+    page.wait_for_selector(f"#panel[data-unit='{other}'] textarea")
+    page.wait_for_function(visible, arg=other)
+
+
 @pytest.mark.parametrize("script", [True, False])
 @pytest.mark.parametrize(("width", "least"), [(1240, 160), (390, 112)])
 def test_few_units_are_large_but_not_much_larger_than_their_plate_has_pixels(visit, width, least, script):

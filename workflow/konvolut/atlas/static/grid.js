@@ -184,11 +184,12 @@ const Grid = (() => {
     if (chosen) requestAnimationFrame(() => bring(unit));
   }
 
-  // Into sight, if it is not there.
+  // Into sight, if it is not there: on a phone above the panel, as high as it may grow.
   function bring(unit) {
     rollTo(unit);
     const at = tileOf(unit)?.getBoundingClientRect();
-    if (at && (at.top < 60 || at.bottom > innerHeight)) tileOf(unit).scrollIntoView({ block: "center" });
+    const over = getComputedStyle(panel).position === "fixed";
+    if (at && (at.top < (over ? 0 : 60) || at.bottom > innerHeight * (over ? 0.22 : 1))) tileOf(unit).scrollIntoView({ block: over ? "start" : "center" });
   }
 
   // Opening the panel changes the columns, and the chosen tile lies elsewhere.
