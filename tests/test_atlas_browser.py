@@ -158,6 +158,20 @@ def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
     assert page.evaluate("document.activeElement.id") == "u10"
 
 
+def test_the_focus_on_a_tile_goes_along_with_steps_and_arrows_start_from_the_open_unit(visit):
+    page = visit(LAYER)
+    page.click("#u9")
+    page.wait_for_selector("#panel .shots")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id") == "u11"
+    page.keyboard.press("Enter")
+    assert state(page) == "#u11"
+    page.focus("#u3")
+    page.keyboard.press("ArrowRight")
+    assert (state(page), page.evaluate("document.activeElement.id")) == ("#u12", "u12")
+
+
 def test_arrows_cross_the_gutter_between_plates(visit):
     page = visit(LAYER, viewport={"width": 1400, "height": 860})
     page.focus("#u7")

@@ -78,8 +78,13 @@
   function step(way) {
     const at = order.indexOf(state.unit);
     const next = at < 0 ? order[0] : order[at + way];
-    return next === undefined ? false : go({ unit: next });
+    if (next === undefined) return false;
+    const walks = focused();
+    go({ unit: next });
+    if (walks) Grid.tileOf(next).focus({ preventScroll: true }); // else Enter would open the one that was left
   }
+
+  const focused = () => document.activeElement.closest("#grid a");
 
   // What only hovers goes first, and stays away until the pointer is over another tile.
   function dismiss() {
@@ -107,7 +112,7 @@
   const toggle = (name) => ofUnit(() => go({ [name]: !state[name] }));
 
   function walk(dx, dy) {
-    const from = document.activeElement.closest("#grid a") || Grid.tileOf(state.unit);
+    const from = Grid.tileOf(state.unit) || focused();
     if (!from || document.activeElement.matches("input, #panel *, #panel")) return false; // there they scroll
     const next = Grid.beside(from, dx, dy);
     if (!next) return;
