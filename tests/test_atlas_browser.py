@@ -172,6 +172,33 @@ def test_the_focus_on_a_tile_goes_along_with_steps_and_arrows_start_from_the_ope
     assert (state(page), page.evaluate("document.activeElement.id")) == ("#u12", "u12")
 
 
+def test_steps_from_unit_to_unit_fill_no_history_and_clicks_do(visit):
+    page = visit(LAYER)
+    page.click("#u9")
+    for key in ("j", "ArrowRight", "k", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate("history.length") == 2 + 1  # the empty page of a new tab, the layer, unit 9
+    unit = state(page)
+    assert unit != "#u9"
+    page.click("#panel [data-act=after]")
+    page.click("#u3")
+    page.go_back()
+    page.wait_for_function("unit => location.hash === `#u${unit + 1}`", arg=int(unit[2:]))
+    page.go_back()
+    page.wait_for_function("location.hash === ''")
+
+
+def test_the_title_names_the_open_unit(visit):
+    page = visit(LAYER)
+    usual = page.title()
+    page.click("#u9")
+    assert page.title() == f"Unit 9 · {usual}"
+    page.keyboard.press("j")
+    assert page.title() == f"Unit 10 · {usual}"
+    page.keyboard.press("Escape")
+    assert page.title() == usual
+
+
 def test_arrows_cross_the_gutter_between_plates(visit):
     page = visit(LAYER, viewport={"width": 1400, "height": 860})
     page.focus("#u7")

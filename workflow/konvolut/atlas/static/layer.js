@@ -5,6 +5,7 @@
   const TITLES = { channels: "Features", dreams: "Dreams", accentuation: "Accents", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   // Pictures from noise by other objectives stand under Features, where a list tells them apart.
   const kind = ({ technique }) => (["neuron", "negative", "diversity", "maco"].includes(technique) ? "channels" : technique);
+  const { title } = document;
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
   let layer;
@@ -38,11 +39,11 @@
     return "#" + (state.unit === null ? [] : [`u${state.unit}`]).concat(parts).join("&");
   }
 
-  // What is chosen is a step in the browser's history, a filter one as a whole; sliding is none.
-  function go(changes) {
+  // What is chosen is a step in the browser's history, a filter one as a whole; sliding and stepping are none.
+  function go(changes, steps) {
     const before = state;
     state = { ...state, ...changes };
-    const slides = "z" in changes || ("q" in changes && before.q && state.q);
+    const slides = steps || "z" in changes || ("q" in changes && before.q && state.q);
     if (address() !== location.hash) history[slides ? "replaceState" : "pushState"](null, "", address());
     update(before);
   }
@@ -51,6 +52,7 @@
     const changed = (...names) => names.some((key) => before[key] !== state[key]);
     if (changed("t", "s", "q", "z")) draw();
     document.body.classList.toggle("full", state.f && state.unit !== null);
+    document.title = (state.unit === null ? "" : `Unit ${state.unit} · `) + title;
     Grid.mark(state.unit);
     if (state.unit === null) Grid.close();
     else if (changed("unit", "t", "b", "x")) Panel.show(state.unit, state);
@@ -80,7 +82,7 @@
     const next = at < 0 ? order[0] : order[at + way];
     if (next === undefined) return false;
     const walks = focused();
-    go({ unit: next });
+    go({ unit: next }, at >= 0);
     if (walks) Grid.tileOf(next).focus({ preventScroll: true }); // else Enter would open the one that was left
   }
 
@@ -119,7 +121,7 @@
     from.tabIndex = -1;
     next.tabIndex = 0;
     next.focus();
-    if (state.unit !== null) go({ unit: unitOf(next) });
+    if (state.unit !== null) go({ unit: unitOf(next) }, true);
   }
 
   const unitOf = (link) => Number(link.id.slice(1));
