@@ -248,6 +248,7 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     expected = sorted(range(80), key=lambda unit: (-natural[unit], unit))
     assert tiles(page) == [f"u{unit}" for unit in expected]
     assert state(page) == "#s=max"
+    assert ": best: " in page.get_attribute("#u7", "aria-label")
     page.select_option("#sort", "index")
     assert tiles(page) == [f"u{unit}" for unit in range(80)]
     assert page.locator(".plate").count() == 2
@@ -373,7 +374,11 @@ def test_the_pointer_brings_a_larger_picture(visit):
     page = visit(LAYER)
     page.hover("#u12")
     page.wait_for_selector(".preview")
-    assert "unit 12" in page.inner_text(".preview")
+    top = page.evaluate("Konvolut.received.columns.photographs[Konvolut.received.columns.top[12]][1]")
+    assert f"best: {top}" in page.inner_text(".preview"), "the photograph is not the meaning of the unit"
+    number = page.locator(".preview p span").first
+    assert number.inner_text() == "unit 12"
+    assert number.bounding_box()["height"] < 30, "the number is not broken"
     page.mouse.move(5, 5)
     page.wait_for_selector(".preview", state="detached")
 

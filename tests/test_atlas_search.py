@@ -58,7 +58,7 @@ def test_a_photograph_finds_itself_and_the_units_that_it_excites_most(visit):
     assert hits(page, "Photographs") == ["coffee"]
     found = page.eval_on_selector_all("#found section:last-child .facts", "all => all.map(one => one.textContent)")
     assert found
-    assert set(found) == {"coffee"}
+    assert set(found) == {"best: coffee"}
 
 
 def test_a_word_finds_the_pages_of_classes(visit):

@@ -47,7 +47,7 @@
 
   function hit([{ model, layer, name }, unit]) {
     const photo = known.photographs[layer.top[unit]];
-    return { address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || photo?.[1] || "", layer, model, unit };
+    return { address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || (photo ? `best: ${photo[1]}` : ""), layer, model, unit };
   }
 
   const link = (address, name, picture) => ({ address, name, picture });

@@ -23,6 +23,7 @@ const Grid = (() => {
 
   const nameOf = (unit) => layer.names[unit] || ""; // a class, where units are classes
   const top = (unit) => layer.photographs[layer.top[unit]] || ["", "", ""];
+  const called = (unit) => nameOf(unit) || (top(unit)[1] && `best: ${top(unit)[1]}`); // a photograph is not what it means
   const healthOf = (series, unit) => ({ d: "dead", w: "weak", g: "good" })[series.health[series.slot.get(unit)]] || "";
   const tiles = () => [...grid.querySelectorAll("a")];
   const tileOf = (unit) => grid.querySelector(`#u${unit}`);
@@ -131,7 +132,7 @@ const Grid = (() => {
   function link(series, unit) {
     const health = healthOf(series, unit);
     const marked = health === "dead" || health === "weak";
-    const name = nameOf(unit) || top(unit)[1];
+    const name = called(unit);
     const words = `Unit ${unit}${name && ": " + name}${marked ? ", " + health : ""}`;
     return make("a", { id: `u${unit}`, href: `#u${unit}`, class: marked ? health[0] : null, "aria-label": words });
   }
@@ -228,5 +229,5 @@ const Grid = (() => {
     new ResizeObserver(resized).observe(grid);
   }
 
-  return { SORTS, sortable, element: grid, usual, close, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
+  return { SORTS, sortable, element: grid, usual, close, begin, arrange, draw, mark, beside, called, tileOf };
 })();

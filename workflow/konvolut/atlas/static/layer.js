@@ -148,7 +148,7 @@
     const series = find(state.t);
     const slot = series.slot.get(unitOf(link));
     const reached = series.activation[slot];
-    const facts = [reached == null ? "" : `reaches ${Charts.short(reached)}`, Grid.nameOf(unitOf(link)) || Grid.top(unitOf(link))[1]].filter(Boolean).join(" · ");
+    const facts = [reached == null ? "" : `reaches ${Charts.short(reached)}`, Grid.called(unitOf(link))].filter(Boolean).join(" · ");
     const box = make("div", { class: "preview", "aria-hidden": "true" }, Konvolut.cell(series, "large", slot, ""),
       make("p", {}, make("span", {}, `unit ${unitOf(link)}`), make("span", {}, facts)));
     document.body.append(box);
