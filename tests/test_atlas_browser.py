@@ -219,12 +219,15 @@ def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
     assert tiles(page) == ["u0", "u1", "u2", "u3"]
     page.select_option("#start", "dreams-skimage-chelsea")
     assert state(page) == "#t=dreams-skimage-chelsea"
+    assert page.get_attribute("#u1", "href") == "#u1&t=dreams-skimage-chelsea", "for a click that opens a new tab"
     page.keyboard.press("3")
     assert state(page) == "#t=accentuation-skimage-astronaut"
     page.keyboard.press("4")
     assert len(tiles(page)) == 32
     page.keyboard.press("1")
     assert len(tiles(page)) == 16
+    page.select_option("#sort", "max")
+    assert page.get_attribute("#u1", "href") == "#u1"
 
 
 def test_other_pictures_from_noise_stand_beside_the_feature_and_under_its_technique(visit):

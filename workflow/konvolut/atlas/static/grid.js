@@ -134,7 +134,8 @@ const Grid = (() => {
     const marked = health === "dead" || health === "weak";
     const name = called(unit);
     const words = `Unit ${unit}${name && ": " + name}${marked ? ", " + health : ""}`;
-    return make("a", { id: `u${unit}`, href: `#u${unit}`, class: marked ? health[0] : null, "aria-label": words });
+    const own = series.prefix === grid.dataset.series; // else a new tab would show another picture than this tile
+    return make("a", { id: `u${unit}`, href: `#u${unit}${own ? "" : `&t=${encodeURIComponent(series.prefix)}`}`, class: marked ? health[0] : null, "aria-label": words });
   }
 
   function tile(series, unit) {
