@@ -199,6 +199,20 @@ def test_the_title_names_the_open_unit(visit):
     assert page.title() == usual
 
 
+def test_a_long_name_of_a_class_has_a_line_of_its_own_below_the_head_of_the_panel(visit):
+    page = visit(LAYER, viewport={"width": 390, "height": 844})
+    name = "German short-haired pointer, not the one of Deutsch Kurzhaar"
+    page.evaluate("name => { Konvolut.received.columns.names[9] = name; }", name)
+    page.evaluate("document.getElementById('u9').click()")
+    page.wait_for_selector("#panel textarea")
+    head, number = (page.locator(f"#panel {part}").bounding_box() for part in (".head", "h2"))
+    words = page.locator("#panel .head small")
+    assert words.inner_text() == name
+    assert words.bounding_box()["width"] == head["width"]
+    assert words.bounding_box()["y"] >= number["y"] + number["height"]
+    assert head["height"] < 100
+
+
 def test_arrows_cross_the_gutter_between_plates(visit):
     page = visit(LAYER, viewport={"width": 1400, "height": 860})
     page.focus("#u7")
