@@ -119,6 +119,21 @@ def test_the_box_lies_where_the_receptive_field_is_and_the_crop_shows_it(visit):
         assert upper - 0.02 <= top <= bottom <= lower + 0.02
 
 
+@pytest.mark.parametrize(("width", "columns"), [(360, 2), (390, 2), (740, 4), (900, 2)])
+def test_on_small_screens_photographs_stand_beside_each_other_and_lie_on_no_other(visit, width, columns):
+    page = visit("lite0/conv_stem.html#u3", viewport={"width": width, "height": 844})
+    page.wait_for_function("document.querySelectorAll('#panel .shot .cut').length === 6")
+    rows, over = page.evaluate(
+        """() => {
+          const shots = [...document.querySelectorAll("#panel .shot")];
+          const right = (one) => one.getBoundingClientRect().right;
+          return [shots.filter((shot) => shot.offsetTop === shots[0].offsetTop).length,
+                  shots.filter((shot) => right(shot.querySelector(".whole")) > right(shot) + 1).length];
+        }"""
+    )
+    assert (rows, over) == (columns, 0)
+
+
 def test_the_value_of_a_photograph_covers_nothing_of_it(visit):
     page = visit("lite0/conv_stem.html#u3")
     page.wait_for_selector(".shot .box")
