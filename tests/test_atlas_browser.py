@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import threading
 
 import pytest
@@ -483,6 +484,39 @@ def test_brackets_go_to_the_next_layer_and_back(visit):
     page.wait_for_selector("#neighbours a")
     page.keyboard.press("[")
     page.wait_for_url("**/conv_stem.html")
+
+
+def test_a_photograph_on_a_phone_has_its_slider_and_two_maps_in_a_row(visit):
+    page = visit("images/skimage-astronaut.html", viewport={"width": 390, "height": 844})
+    assert page.is_visible("#mix")
+    places = [one.bounding_box() for one in page.locator(".looks").first.locator("figure").all()[:3]]
+    assert places[0]["y"] == places[1]["y"] < places[2]["y"]
+
+
+def test_a_layer_that_a_photograph_excites_looks_like_a_link(visit):
+    page = visit("images/skimage-astronaut.html")
+    line, colour, accent = page.locator(".strongest h3 a").first.evaluate(
+        """one => [getComputedStyle(one).textDecorationLine, getComputedStyle(one).color,
+          getComputedStyle(document.querySelector(".links a")).color]"""
+    )
+    assert (line, colour) == ("underline", accent)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_stands_in_an_empty_field_can_be_read(visit, scheme):
+    page = visit(LAYER, color_scheme=scheme)
+    text, ground = page.locator("#filter").evaluate(
+        "one => [getComputedStyle(one, '::placeholder').color, getComputedStyle(one).backgroundColor]"
+    )
+    high, low = sorted((luminance(text), luminance(ground)), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "rgb(r, g, b)", as WCAG defines it."""
+    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def test_a_random_unit_is_one_that_has_a_picture(visit):
