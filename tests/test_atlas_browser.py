@@ -540,6 +540,12 @@ def test_strips_of_a_model_change_with_the_series_and_the_address_says_which(vis
     assert not any("examples" in source for source in shown(page) if "classifier" not in source)
 
 
+@pytest.mark.parametrize(("width", "height"), [(1000, 66), (1460, 80), (2000, 96)])
+def test_strips_of_a_model_grow_with_the_screen(visit, width, height):
+    page = visit("lite0/index.html", viewport={"width": width, "height": 860})
+    assert page.locator(".rail .strip").first.bounding_box()["height"] == height
+
+
 def test_without_a_script_pictures_and_links_are_there(visit):
     page = visit(LAYER, java_script_enabled=False)
     assert page.locator("#grid a").count() == 80
