@@ -150,8 +150,25 @@ def test_the_panel_shows_photographs_between_and_numbers(visit):
     page = visit("lite0/conv_stem.html#u1")
     page.wait_for_function("document.querySelectorAll('#panel .between .cut img').length > 1")
     text = page.inner_text("#panel")
-    for words in ("low, 10 %", "middle, 50 %", "high, 90 %", "selectivity", "median", "dog 50 %, <i>cat</i> 25 %"):
+    for words in ("low, 10 %", "middle, 50 %", "high, 90 %", "selectivity", "median"):
         assert words in text
+
+
+def test_the_panel_says_of_what_its_shares_of_classes_are_and_what_a_curve_shows(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    text = page.inner_text("#panel")
+    assert "Of its 6 best photographs, as they are labelled: dog 50 %, <i>cat</i> 25 %" in text
+    assert "at first" in page.locator("#panel .chart text:has-text('objective')").inner_html()
+
+
+def test_every_number_of_the_panel_is_explained_on_the_page_about_the_atlas(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    numbers = page.locator("#panel .numbers dt").all_inner_texts()
+    assert len(numbers) == 7
+    page.goto(page.url.split("lite0/")[0] + "about.html")
+    explained = page.locator("h2:has-text('Numbers of a unit') + dl dt").all_inner_texts()
+    assert set(numbers) <= {word for term in explained for word in term.split(", ")}
+    assert {"reaches", "keeps", "objective", "health", "correlation"} <= set(explained)
 
 
 def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):

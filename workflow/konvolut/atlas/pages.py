@@ -154,7 +154,7 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
     ]
     paged = model.paged(inputs.photographs, inputs.settings)
     return _render(
-        "about.html", root="", title=title, computed=computed, inputs=inputs, paged=paged, health=health.NAMES
+        "about.html", root="", title=title, computed=computed, inputs=inputs, paged=paged, numbers=account.NUMBERS
     )
 
 
