@@ -249,6 +249,11 @@ def test_a_refused_method_is_explained_on_the_page(atlas):
     assert "Not shown: its activations are &lt;i&gt;SiLU&lt;/i&gt;." in text
 
 
+def test_the_overlay_of_the_lab_notebook_says_how_it_is_scaled(atlas):
+    text = (atlas / "images" / "skimage-coffee.html").read_text(encoding="utf-8")
+    assert text.count("gradient over photo, as in the lab notebook: scaled to the maximum") == 2, "one for each model"
+
+
 def test_maps_with_a_sign_are_shown_around_zero():
     signed = np.random.default_rng(4).normal(0, 1, (8, 8))
     signed[0, 0] = 0
