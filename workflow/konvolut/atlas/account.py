@@ -35,7 +35,7 @@ NUMBERS = {
     "ascent saw none: the median of five",
     "objective": "what the ascent raises, with all that the recipe adds or takes off, from its first step to its last",
     "maximum, mean, deviation": COLUMNS["max"],
-    "median, 99 %": COLUMNS["q50"],
+    "median, 99 %": f"{COLUMNS['q50']}; here 50 and 99",
     "active on": COLUMNS["active"],
     "selectivity": f"{COLUMNS['selectivity']}; or the word dead: {COLUMNS['dead'].removeprefix('1 where ')}",
     "of its best photographs": f"{COLUMNS['class']}; of more classes the next, too. They are the photographs' labels "
@@ -44,7 +44,7 @@ NUMBERS = {
     "correlation": "of two units' maxima over the photographs, 1 where they rise and fall together; by chance alone "
     "the best of as many unrelated units would reach what stands beside it",
     "deviations": f"{COLUMNS['picture_deviations']}; of a twin, its own",
-    "its way": COLUMNS["picture_path"].removeprefix("mean over the layers below of "),
+    "its way": f"through each layer below, {COLUMNS['picture_path'].removeprefix('mean over the layers below of ')}",
     "health": f"{COLUMNS['picture_verdict']}: weak is a picture that excites its unit less than the best photograph "
     "does, dead one whose objective never rose. An order by health is one by deviations, too",
 }
