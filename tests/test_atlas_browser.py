@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import re
 import threading
 
 import pytest
@@ -119,6 +120,21 @@ def test_the_box_lies_where_the_receptive_field_is_and_the_crop_shows_it(visit):
         assert upper - 0.02 <= top <= bottom <= lower + 0.02
 
 
+@pytest.mark.parametrize(("width", "columns"), [(360, 2), (390, 2), (740, 4), (900, 2)])
+def test_on_small_screens_photographs_stand_beside_each_other_and_lie_on_no_other(visit, width, columns):
+    page = visit("lite0/conv_stem.html#u3", viewport={"width": width, "height": 844})
+    page.wait_for_function("document.querySelectorAll('#panel .shot .cut').length === 6")
+    rows, over = page.evaluate(
+        """() => {
+          const shots = [...document.querySelectorAll("#panel .shot")];
+          const right = (one) => one.getBoundingClientRect().right;
+          return [shots.filter((shot) => shot.offsetTop === shots[0].offsetTop).length,
+                  shots.filter((shot) => right(shot.querySelector(".whole")) > right(shot) + 1).length];
+        }"""
+    )
+    assert (rows, over) == (columns, 0)
+
+
 def test_the_value_of_a_photograph_covers_nothing_of_it(visit):
     page = visit("lite0/conv_stem.html#u3")
     page.wait_for_selector(".shot .box")
@@ -134,8 +150,25 @@ def test_the_panel_shows_photographs_between_and_numbers(visit):
     page = visit("lite0/conv_stem.html#u1")
     page.wait_for_function("document.querySelectorAll('#panel .between .cut img').length > 1")
     text = page.inner_text("#panel")
-    for words in ("low, 10 %", "middle, 50 %", "high, 90 %", "selectivity", "median", "dog 50 %, <i>cat</i> 25 %"):
+    for words in ("low, 10 %", "middle, 50 %", "high, 90 %", "selectivity", "median"):
         assert words in text
+
+
+def test_the_panel_says_of_what_its_shares_of_classes_are_and_what_a_curve_shows(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    text = page.inner_text("#panel")
+    assert "Of its 6 best photographs, as they are labelled: dog 50 %, <i>cat</i> 25 %" in text
+    assert "at first" in page.locator("#panel .chart text:has-text('objective')").inner_html()
+
+
+def test_every_number_of_the_panel_is_explained_on_the_page_about_the_atlas(visit):
+    page = visit("lite0/conv_stem.html#u1")
+    numbers = page.locator("#panel .numbers dt").all_inner_texts()
+    assert len(numbers) == 7
+    page.goto(page.url.split("lite0/")[0] + "about.html")
+    explained = page.locator("h2:has-text('Numbers of a unit') + dl dt").all_inner_texts()
+    assert set(numbers) <= {word for term in explained for word in term.split(", ")}
+    assert {"reaches", "keeps", "objective", "health", "correlation"} <= set(explained)
 
 
 def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
@@ -158,6 +191,61 @@ def test_keys_walk_through_the_units_and_escape_returns_the_focus(visit):
     assert page.evaluate("document.activeElement.id") == "u10"
 
 
+def test_the_focus_on_a_tile_goes_along_with_steps_and_arrows_start_from_the_open_unit(visit):
+    page = visit(LAYER)
+    page.click("#u9")
+    page.wait_for_selector("#panel .shots")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.evaluate("document.activeElement.id") == "u11"
+    page.keyboard.press("Enter")
+    assert state(page) == "#u11"
+    page.focus("#u3")
+    page.keyboard.press("ArrowRight")
+    assert (state(page), page.evaluate("document.activeElement.id")) == ("#u12", "u12")
+
+
+def test_steps_from_unit_to_unit_fill_no_history_and_clicks_do(visit):
+    page = visit(LAYER)
+    page.click("#u9")
+    for key in ("j", "ArrowRight", "k", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.evaluate("history.length") == 2 + 1  # the empty page of a new tab, the layer, unit 9
+    unit = state(page)
+    assert unit != "#u9"
+    page.click("#panel [data-act=after]")
+    page.click("#u3")
+    page.go_back()
+    page.wait_for_function("unit => location.hash === `#u${unit + 1}`", arg=int(unit[2:]))
+    page.go_back()
+    page.wait_for_function("location.hash === ''")
+
+
+def test_the_title_names_the_open_unit(visit):
+    page = visit(LAYER)
+    usual = page.title()
+    page.click("#u9")
+    assert page.title() == f"Unit 9 · {usual}"
+    page.keyboard.press("j")
+    assert page.title() == f"Unit 10 · {usual}"
+    page.keyboard.press("Escape")
+    assert page.title() == usual
+
+
+def test_a_long_name_of_a_class_has_a_line_of_its_own_below_the_head_of_the_panel(visit):
+    page = visit(LAYER, viewport={"width": 390, "height": 844})
+    name = "German short-haired pointer, not the one of Deutsch Kurzhaar"
+    page.evaluate("name => { Konvolut.received.columns.names[9] = name; }", name)
+    page.evaluate("document.getElementById('u9').click()")
+    page.wait_for_selector("#panel textarea")
+    head, number = (page.locator(f"#panel {part}").bounding_box() for part in (".head", "h2"))
+    words = page.locator("#panel .head small")
+    assert words.inner_text() == name
+    assert words.bounding_box()["width"] == head["width"]
+    assert words.bounding_box()["y"] >= number["y"] + number["height"]
+    assert head["height"] < 100
+
+
 def test_arrows_cross_the_gutter_between_plates(visit):
     page = visit(LAYER, viewport={"width": 1400, "height": 860})
     page.focus("#u7")
@@ -178,12 +266,15 @@ def test_techniques_change_by_key_and_by_the_choice_of_a_photograph(visit):
     assert tiles(page) == ["u0", "u1", "u2", "u3"]
     page.select_option("#start", "dreams-skimage-chelsea")
     assert state(page) == "#t=dreams-skimage-chelsea"
+    assert page.get_attribute("#u1", "href") == "#u1&t=dreams-skimage-chelsea", "for a click that opens a new tab"
     page.keyboard.press("3")
     assert state(page) == "#t=accentuation-skimage-astronaut"
     page.keyboard.press("4")
     assert len(tiles(page)) == 32
     page.keyboard.press("1")
     assert len(tiles(page)) == 16
+    page.select_option("#sort", "max")
+    assert page.get_attribute("#u1", "href") == "#u1"
 
 
 def test_other_pictures_from_noise_stand_beside_the_feature_and_under_its_technique(visit):
@@ -207,9 +298,51 @@ def test_sorting_orders_the_tiles_by_their_value(visit):
     expected = sorted(range(80), key=lambda unit: (-natural[unit], unit))
     assert tiles(page) == [f"u{unit}" for unit in expected]
     assert state(page) == "#s=max"
+    assert ": best: " in page.get_attribute("#u7", "aria-label")
     page.select_option("#sort", "index")
     assert tiles(page) == [f"u{unit}" for unit in range(80)]
     assert page.locator(".plate").count() == 2
+
+
+@pytest.mark.parametrize("unit", [0, 7, 15])
+def test_on_a_phone_the_chosen_tile_lies_above_the_panel(visit, unit):
+    page = visit(f"lite0/conv_stem.html#u{unit}", viewport={"width": 390, "height": 844})
+    visible = """unit => {
+      const tile = document.querySelector(`#u${unit}.chosen`)?.getBoundingClientRect();
+      return tile && tile.top >= 0 && tile.bottom <= document.getElementById("panel").getBoundingClientRect().top + 1;
+    }"""
+    page.wait_for_function(visible, arg=unit)
+    other = unit - 1 if unit == 15 else unit + 1
+    page.click(f"#panel [data-act={'before' if unit == 15 else 'after'}]")
+    page.wait_for_selector(f"#panel[data-unit='{other}'] textarea")
+    page.wait_for_function(visible, arg=other)
+
+
+@pytest.mark.parametrize("script", [True, False])
+@pytest.mark.parametrize("unit", ["", "#u1"])
+@pytest.mark.parametrize(("width", "least"), [(1240, 160), (900, 140), (390, 112)])
+def test_few_units_are_large_but_not_much_larger_than_their_plate_has_pixels(visit, width, least, unit, script):
+    page = visit(
+        f"lite0/conv_stem.html{unit if script else ''}",
+        viewport={"width": width, "height": 860},
+        java_script_enabled=script,
+    )
+    side = page.locator("#u0").bounding_box()["width"]
+    assert least <= side <= 1.1 * 168, "a tile that is enlarged more is blurred"
+
+
+def test_the_list_of_orders_shows_its_words_whole_and_they_are_the_panels(visit):
+    page = visit(f"{LAYER}#u5&s=selectivity")
+    words = page.locator("#sort option").all_inner_texts()
+    assert {"maximum", "mean", "active on", "selectivity"} <= {*words} & {*page.locator("#panel dt").all_inner_texts()}
+    widths = page.evaluate(
+        """() => {
+          const list = document.getElementById("sort").cloneNode(true);
+          document.querySelector("main").append(list); // beside the tools, where nothing makes it narrow
+          return [list.offsetWidth, document.getElementById("sort").offsetWidth];
+        }"""
+    )
+    assert widths[1] >= widths[0]
 
 
 def test_health_is_the_verdict_and_then_deviations_above_photographs_also_where_all_maxima_are_negative(visit):
@@ -296,7 +429,11 @@ def test_the_pointer_brings_a_larger_picture(visit):
     page = visit(LAYER)
     page.hover("#u12")
     page.wait_for_selector(".preview")
-    assert "unit 12" in page.inner_text(".preview")
+    top = page.evaluate("Konvolut.received.columns.photographs[Konvolut.received.columns.top[12]][1]")
+    assert f"best: {top}" in page.inner_text(".preview"), "the photograph is not the meaning of the unit"
+    number = page.locator(".preview p span").first
+    assert number.inner_text() == "unit 12"
+    assert number.bounding_box()["height"] < 30, "the number is not broken"
     page.mouse.move(5, 5)
     page.wait_for_selector(".preview", state="detached")
 
@@ -371,6 +508,39 @@ def test_brackets_go_to_the_next_layer_and_back(visit):
     page.wait_for_url("**/conv_stem.html")
 
 
+def test_a_photograph_on_a_phone_has_its_slider_and_two_maps_in_a_row(visit):
+    page = visit("images/skimage-astronaut.html", viewport={"width": 390, "height": 844})
+    assert page.is_visible("#mix")
+    places = [one.bounding_box() for one in page.locator(".looks").first.locator("figure").all()[:3]]
+    assert places[0]["y"] == places[1]["y"] < places[2]["y"]
+
+
+def test_a_layer_that_a_photograph_excites_looks_like_a_link(visit):
+    page = visit("images/skimage-astronaut.html")
+    line, colour, accent = page.locator(".strongest h3 a").first.evaluate(
+        """one => [getComputedStyle(one).textDecorationLine, getComputedStyle(one).color,
+          getComputedStyle(document.querySelector(".links a")).color]"""
+    )
+    assert (line, colour) == ("underline", accent)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_stands_in_an_empty_field_can_be_read(visit, scheme):
+    page = visit(LAYER, color_scheme=scheme)
+    text, ground = page.locator("#filter").evaluate(
+        "one => [getComputedStyle(one, '::placeholder').color, getComputedStyle(one).backgroundColor]"
+    )
+    high, low = sorted((luminance(text), luminance(ground)), reverse=True)
+    assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of "rgb(r, g, b)", as WCAG defines it."""
+    shares = [int(part) / 255 for part in re.findall(r"\d+", colour)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
 def test_a_random_unit_is_one_that_has_a_picture(visit):
     page = visit("index.html")
     page.click("#random")
@@ -390,6 +560,12 @@ def test_strips_of_a_model_change_with_the_series_and_the_address_says_which(vis
     assert shown(visit("lite0/index.html#t=examples")) == shown(page)
     page.go_back()
     assert not any("examples" in source for source in shown(page) if "classifier" not in source)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1000, 66), (1460, 80), (2000, 96)])
+def test_strips_of_a_model_grow_with_the_screen(visit, width, height):
+    page = visit("lite0/index.html", viewport={"width": width, "height": 860})
+    assert page.locator(".rail .strip").first.bounding_box()["height"] == height
 
 
 def test_without_a_script_pictures_and_links_are_there(visit):

@@ -200,6 +200,13 @@ def test_large_sheets_keep_the_aspect_and_stay_below_a_megapixel_and_a_bit():
         assert sheet.columns * sheet.rows * sheet.height * sheet.width <= plates.SHEET_PIXELS
 
 
+@pytest.mark.parametrize(("px", "few"), [(32, 56), (96, 168), (160, 193), (256, 256)])
+def test_few_units_have_larger_squares_and_their_plate_is_as_small_as_other_sheets(px, few):
+    assert plates.plate_sheet(plates.FEW_UNITS, px).height == few
+    assert plates.FEW_UNITS * few**2 <= max(plates.SHEET_PIXELS, plates.FEW_UNITS * px**2)
+    assert plates.plate_sheet(plates.FEW_UNITS + 1, px).height == px
+
+
 def test_the_crop_of_a_photograph_holds_the_receptive_field():
     rng = np.random.default_rng(5)
     for _ in range(50):
@@ -240,6 +247,11 @@ def test_maps_for_eyes_span_black_to_full():
 def test_a_refused_method_is_explained_on_the_page(atlas):
     text = (atlas / "images" / "skimage-astronaut.html").read_text(encoding="utf-8")
     assert "Not shown: its activations are &lt;i&gt;SiLU&lt;/i&gt;." in text
+
+
+def test_the_overlay_of_the_lab_notebook_says_how_it_is_scaled(atlas):
+    text = (atlas / "images" / "skimage-coffee.html").read_text(encoding="utf-8")
+    assert text.count("gradient over photo, as in the lab notebook: scaled to the maximum") == 2, "one for each model"
 
 
 def test_maps_with_a_sign_are_shown_around_zero():

@@ -44,6 +44,39 @@ def test_a_number_finds_units_that_have_a_picture(visit, query, units):
     assert hits(page, "Units") == units
 
 
+def test_a_unit_without_a_picture_is_found_by_its_photograph(visit):
+    page = visit("index.html#q=blocks.6.0:77")
+    assert hits(page, "Units") == ["lite0 blocks.6.0:77"]
+    cell = page.locator("#found .pictured .cell")
+    assert cell.locator("img").get_attribute("src") == "lite0/blocks.6.0/examples-1.webp"
+    assert cell.evaluate("one => [one.style.getPropertyValue('--x'), one.style.getPropertyValue('--y')]") == ["5", "1"]
+    page.click("#found .pictured a")
+    page.wait_for_url("**/lite0/blocks.6.0.html#u77")
+
+
+def test_hits_beyond_the_first_twelve_come_when_asked_for(visit):
+    page = visit("index.html#q=coffee")
+    assert len(hits(page, "Units")) == 12
+    more = page.locator("#found button")
+    count = int(more.inner_text().removeprefix("show all "))
+    assert page.inner_text("#found section:last-child small") == f"12 of {count}"
+    more.click()
+    shown = hits(page, "Units")
+    assert len(shown) == len(set(shown)) == count > 12
+    assert page.evaluate("document.activeElement.querySelector('.name').textContent") == shown[12]
+    assert page.inner_text("#found section:last-child small") == str(count)
+    assert page.locator("#found button").count() == 0
+    tops = page.evaluate(
+        """() => {
+          const { models, photographs } = Konvolut.received.search;
+          const coffee = photographs.findIndex(([, name]) => name === "coffee");
+          const tops = models.flatMap(({ layers }) => layers).flatMap(({ top }) => top);
+          return tops.filter((one) => one === coffee).length;
+        }"""
+    )
+    assert count == tops, "with those that have no picture"
+
+
 def test_enter_opens_the_first_hit(visit):
     page = visit("index.html")
     page.fill("#search", "blocks.6.0:100")
@@ -58,7 +91,7 @@ def test_a_photograph_finds_itself_and_the_units_that_it_excites_most(visit):
     assert hits(page, "Photographs") == ["coffee"]
     found = page.eval_on_selector_all("#found section:last-child .facts", "all => all.map(one => one.textContent)")
     assert found
-    assert set(found) == {"coffee"}
+    assert set(found) == {"best: coffee"}
 
 
 def test_a_word_finds_the_pages_of_classes(visit):

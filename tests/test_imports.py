@@ -34,7 +34,7 @@ SHARED = ("evidence", "attributions", "refusals", "sketches", "agreement", "twin
 # From the bottom up; a module may import from its own row and the rows above it.
 ROWS = [
     {"errors"},
-    {"provenance", "results.evidence", "asked.censuses", "lease", "folder", "hooks"},
+    {"provenance", "results.columns", "results.evidence", "asked.censuses", "lease", "folder", "hooks"},
     {"results.contents"},
     {
         "asked.as_json",

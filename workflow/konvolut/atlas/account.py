@@ -1,7 +1,12 @@
-"""What was computed of a model, a row per technique: recipe, seed, photographs, pictures, health, command."""
+"""What was computed of a model, a row per technique: recipe, seed, photographs, pictures, health, command.
+
+And what the numbers mean that a unit's panel shows.
+"""
 
 import json
 from pathlib import Path
+
+from konvolut.results.columns import COLUMNS
 
 # Techniques in the page's order, what they are called there, and the rule that computes them.
 TECHNIQUES = {
@@ -22,6 +27,26 @@ TECHNIQUES = {
     "fooling": "photographs taken for something else",
     "inversion": "what layers still know of photographs",
     "kernels": "kernels",
+}
+# Numbers of a unit as its panel calls them; what units.csv has, too, is said in the same words.
+NUMBERS = {
+    "reaches": "the unit's maximum on the finished picture; of a twin, its own on this unit's picture",
+    "keeps": "how much of that is left when the picture is moved, turned and scaled a little, in ways of which the "
+    "ascent saw none: the median of five",
+    "objective": "what the ascent raises, with all that the recipe adds or takes off, from its first step to its last",
+    "maximum, mean, deviation": COLUMNS["max"],
+    "median, 99 %": f"{COLUMNS['q50']}; here 50 and 99",
+    "active on": COLUMNS["active"],
+    "selectivity": f"{COLUMNS['selectivity']}; or the word dead: {COLUMNS['dead'].removeprefix('1 where ')}",
+    "of its best photographs": f"{COLUMNS['class']}; of more classes the next, too. They are the photographs' labels "
+    "where these repeat, else the likeliest answers of the model",
+    "similarity": "no number but an order, in which units lie together that rise and fall over the same photographs",
+    "correlation": "of two units' maxima over the photographs, 1 where they rise and fall together; by chance alone "
+    "the best of as many unrelated units would reach what stands beside it",
+    "deviations": f"{COLUMNS['picture_deviations']}; of a twin, its own",
+    "its way": f"through each layer below, {COLUMNS['picture_path'].removeprefix('mean over the layers below of ')}",
+    "health": f"{COLUMNS['picture_verdict']}: weak is a picture that excites its unit less than the best photograph "
+    "does, dead one whose objective never rose. An order by health is one by deviations, too",
 }
 RULES = {"maps": "activations"}  # others are called as their technique
 

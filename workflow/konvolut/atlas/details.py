@@ -4,6 +4,7 @@
     of           units and what photographs say of them, a list for each kind of fact, see evidence.py
     photographs, places, classes     what entries of `of` count
     passports    by series, as (name, value)           wanted   photographs that look-alikes would need
+    best         of which photographs the shares of classes are
 
 evidence.js puts together again what columns.js and these say of one unit.
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable
 
 from konvolut.asked.selection import format_channels
 from konvolut.atlas import passports
-from konvolut.atlas.evidence import Index, of_units
+from konvolut.atlas.evidence import Index, Natural, of_units
 from konvolut.atlas.units import LayerUnits, Series
 
 PER_FILE = 256  # units; about 100 KB a file, which opens within a few ms; atlas.js counts the same
@@ -35,12 +36,21 @@ def details(units: LayerUnits) -> Iterable[tuple[int, dict]]:
                 "photographs": [photo.told() for photo in index.photographs],
                 "places": list(index.places),
                 "classes": list(index.classes),
+                "best": _best(units.natural),
                 "wanted": units.natural.beside.wanted if units.natural else 0,
                 "passports": {series.prefix: [passports.rows(one) for one in series.passports] for series in pictured},
                 "pictures": {series.prefix: _of_pictures(series, inside) for series in pictured},
                 "of": told,
             },
         )
+
+
+def _best(natural: Natural | None) -> str:
+    """Of which photographs a unit's classes are, and whose word for them."""
+    if natural is None:
+        return ""
+    said = {"labels": ", as they are labelled", "predictions": ", as the model takes them"}
+    return f"Of its {natural.layer.image.shape[1]} best photographs{said.get(natural.all.classes_are, '')}: "
 
 
 def _of_pictures(series: Series, inside: range) -> dict:

@@ -41,7 +41,7 @@ def _parts(inputs: LayerInputs, answers: dict) -> Iterator:
     if layer is not None:
         shown = model.shown(inputs.photographs, answers, inputs.settings)
         natural = evidence.Natural(found, layer, shown, inputs.examples_shown, evidence.read_beside(inputs))
-        yield found.photographs
+        yield [found.photographs, found.classes_are]
         yield from _of_units(natural)
     yield likeness.ranks(inputs.activations, inputs.layer)
     yield from tiles.feature_maps(inputs)

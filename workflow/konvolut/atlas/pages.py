@@ -154,7 +154,7 @@ def about(summaries: list[dict], inputs: FrontInputs, *, title: str) -> str:
     ]
     paged = model.paged(inputs.photographs, inputs.settings)
     return _render(
-        "about.html", root="", title=title, computed=computed, inputs=inputs, paged=paged, health=health.NAMES
+        "about.html", root="", title=title, computed=computed, inputs=inputs, paged=paged, numbers=account.NUMBERS
     )
 
 
@@ -191,11 +191,12 @@ def _plate(units: LayerUnits, series: Series, slots: range, file: str) -> dict:
 
 def _link(units: LayerUnits, series: Series, slot: int) -> Markup:
     """Attributes of the link to a unit: its place on the page, its mark, and what names it beside its number, which is
-    its class, or the photograph that excites it most."""
+    its class, or the photograph that excites it most, said to be that: it is not what the unit means."""
     channel, letter = series.channels[slot], series.health[slot : slot + 1]
     top = None if units.names else units.top(channel)
     name = units.names[channel] if units.names else top.name if top else ""
     name = name if len(name) <= LONGEST_SPOKEN else f"{name[:LONGEST_SPOKEN]}…"
+    name = f"best: {name}" if top else name
     marked = letter in (health.DEAD, health.WEAK)
     words = f"Unit {channel}{name and ': '}{name}{f', {health.NAMES[letter]}' if marked else ''}"
     mark = f" class={letter}" if marked else ""

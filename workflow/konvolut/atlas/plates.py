@@ -6,6 +6,7 @@ steps   the intermediate pictures of one unit after another, small
 strip   one row of squares spread over the layer, for the model's page
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ PLATE_COLUMNS = 8
 LARGE_COLUMNS = 4
 LARGE_ROWS = 4
 STRIP_COLUMNS = 14  # fills the model page at 1,100 px
-FEW_UNITS = 32  # so few that the page shows them larger: their plate gets half as many pixels again
+FEW_UNITS = 32  # so few that the page shows them larger, at 160 px and more: squares of their plate are larger too
 SHEET_PIXELS = 1_200_000  # far above 1 Mpx phones struggle; 16 squares of 256 px fit, and 32 units in four steps of 96
 QUALITY = 75  # WebP, 30 % smaller than JPEG at equal SSIM
 FREE = 238  # grey of a place without a picture
@@ -42,7 +43,8 @@ class Sheet:
 
 def plate_sheet(count: int, px: int) -> Sheet:
     """Plates for `count` units with squares of `px`, larger where there are few units."""
-    side = px * 3 // 2 if count <= FEW_UNITS else px
+    most = max(px, math.isqrt(SHEET_PIXELS // FEW_UNITS))
+    side = min(px * 7 // 4, most) if count <= FEW_UNITS else px
     return Sheet(PLATE_COLUMNS, PLATE_COLUMNS, side, side)
 
 

@@ -74,10 +74,7 @@ const Konvolut = (() => {
     return make("span", { class: "cell", "--x": at.x, "--y": at.y, "--n": at.n, "--r": at.r }, make("img", { src: at.file, alt }));
   }
 
-  function copyButton(text, label) {
-    const button = make("button", { onclick: () => copy(text(), button, label) }, label);
-    return button;
-  }
+  const copyButton = (text, label) => make("button", { onclick: (event) => copy(text(), event.target, label) }, label);
 
   async function copy(text, button, label) {
     try {
@@ -89,7 +86,6 @@ const Konvolut = (() => {
       document.execCommand("copy");
       area.remove();
     }
-    if (!button) return;
     button.textContent = "copied";
     setTimeout(() => { button.textContent = label; }, 1200);
   }
@@ -144,7 +140,7 @@ const Konvolut = (() => {
   if (theme) html.dataset.theme = theme;
   document.addEventListener("DOMContentLoaded", start);
   const root = new URL("..", assets).href;
-  return { html, root, received, kept, make, load, path, opened, details, copy, ranges, place, cell, copyButton, keys };
+  return { html, root, received, kept, make, load, path, opened, details, ranges, place, cell, copyButton, keys };
 })();
 
 function ATLAS(data) { Konvolut.received[data.kind] = Konvolut.received[document.currentScript.src] = data; }

@@ -47,7 +47,7 @@ const Charts = (() => {
     const points = levels(letters).map((level, number) => (level < 0 ? "" : `${x(number)},${HEIGHT - (level / 63) * HEIGHT}`)).join(" ");
     const [first, last] = [short(from), short(to)];
     return frame(width, `The objective rises from ${first} to ${last} in ${steps} steps`, draw("polyline", { class: "line", points }),
-      text(0, HEIGHT + 14, `${first} at first`), text(width, HEIGHT + 14, `${last} after ${steps} steps`, "end"));
+      text(0, HEIGHT + 14, `objective ${first} at first`), text(width, HEIGHT + 14, `${last} after ${steps} steps`, "end"));
   }
 
   return { histogram, curve, levels, short };

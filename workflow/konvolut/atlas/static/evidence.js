@@ -121,7 +121,7 @@ const Evidence = (() => {
 
   function classes(facts, data) {
     const list = (facts.classes || []).map(([name, share]) => `${data.classes[name]} ${Math.round(share * 100)} %`);
-    return list.length ? note(`Of its best photographs: ${list.join(", ")}.`) : null;
+    return list.length ? note(data.best, list.join(", ")) : null;
   }
 
   function numbers({ natural, more: [median, high, dead] = [] }, unit) {

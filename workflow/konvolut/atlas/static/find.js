@@ -4,7 +4,7 @@
   const field = document.getElementById("search");
   const found = document.getElementById("found");
   const contents = document.getElementById("contents");
-  const MOST = 12; // hits of a kind that are listed, each with a sheet to be decoded; all are counted
+  const MOST = 12; // hits of a kind that are listed at first, each with a sheet to be decoded; all are counted
   let known = null;
 
   const wanted = () => Konvolut.load("search.js", "search").then((data) => { known = data; });
@@ -39,15 +39,17 @@
     return found;
   }
 
-  // Whether there is a picture of the unit.
-  function has(layer, unit) {
+  // Whether there is anything to show of the unit: a picture, or the photograph that excites it most.
+  const has = (layer, unit) => pictured(layer, unit) || layer.top[unit] >= 0;
+
+  function pictured(layer, unit) {
     layer.spans ??= (layer.series?.units || "").split(",").filter(Boolean).map((part) => part.split("-").map(Number));
     return layer.spans.some(([low, high = low]) => low <= unit && unit <= high);
   }
 
   function hit([{ model, layer, name }, unit]) {
     const photo = known.photographs[layer.top[unit]];
-    return { address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || photo?.[1] || "", layer, model, unit };
+    return { address: `${path(model.folder, layer.folder)}.html#u${unit}`, name: `${name}:${unit}`, note: layer.names[unit] || (photo ? `best: ${photo[1]}` : ""), layer, model, unit };
   }
 
   const link = (address, name, picture) => ({ address, name, picture });
@@ -58,9 +60,24 @@
     found.hidden = !query;
     if (!query) return found.replaceChildren();
     const groups = Object.entries(search(query)).filter(([, hits]) => hits.length);
-    const sections = groups.map(([kind, hits]) => make("section", {}, make("h2", {}, kind, make("small", {}, hits.length > MOST ? `${MOST} of ${hits.length.toLocaleString("en")}` : `${hits.length}`)),
-      make("ul", { class: `hits ${["Models", "Layers"].includes(kind) ? "" : "pictured"} ${["Layers", "Units"].includes(kind) ? "path" : ""}` }, ...hits.slice(0, MOST).map((one) => make("li", {}, entry(kind === "Units" ? hit(one) : one))))));
+    const sections = groups.map(([kind, hits]) => section(kind, hits));
     found.replaceChildren(...(sections.length ? sections : [make("p", { class: "missing" }, "Nothing is called that.")]));
+  }
+
+  function section(kind, hits) {
+    const items = (some) => some.map((one) => make("li", {}, entry(kind === "Units" ? hit(one) : one)));
+    const whole = hits.length.toLocaleString("en");
+    const count = make("small", {}, hits.length > MOST ? `${MOST} of ${whole}` : whole);
+    const list = make("ul", { class: `hits ${["Models", "Layers"].includes(kind) ? "" : "pictured"} ${["Layers", "Units"].includes(kind) ? "path" : ""}` }, ...items(hits.slice(0, MOST)));
+    const more = hits.length > MOST && make("button", { onclick: showAll }, `show all ${whole}`);
+    return make("section", {}, make("h2", {}, kind, count), list, more);
+
+    function showAll() {
+      list.append(...items(hits.slice(MOST)));
+      list.children[MOST].querySelector("a").focus(); // the button is gone, and the reader goes on where it stood
+      count.textContent = whole;
+      more.remove();
+    }
   }
 
   function entry({ address, name, picture, note, layer, model, unit }) {
@@ -69,9 +86,12 @@
     return make("a", { href: address }, image, make("span", { class: "name" }, name), note && make("span", { class: "facts" }, note));
   }
 
+  // Its picture, or else the photograph: a tile of the plate that every layer with evidence has.
   function tile(model, layer, unit) {
     const list = layer.list ??= ranges(layer.series.units);
-    return Konvolut.cell({ ...layer.series, folder: path(model.folder, layer.folder), list }, "plate", list.indexOf(unit), "");
+    const own = pictured(layer, unit);
+    const series = own ? { ...layer.series, list } : { prefix: "examples", list: { length: layer.count }, sheets: { plate: { columns: 8, rows: 8, width: 1, height: 1 } } };
+    return Konvolut.cell({ ...series, folder: path(model.folder, layer.folder) }, "plate", own ? list.indexOf(unit) : unit, "");
   }
 
   async function type() {

@@ -9,35 +9,28 @@ const Grid = (() => {
   const WHOLE_UP_TO = 512; // single tiles; 2,048 of them would take 150 ms and load every sheet of the layer
   const ROWS_AHEAD = 6; // made beyond the screen, so that a turn of the wheel finds them there
   const SORTS = {
-    index: "number", activation: "activation of the picture", health: "health",
-    similar: "similarity", selectivity: "selectivity",
-    max: "maximum on photographs", mean: "mean on photographs", active: "share of photographs",
-  };
+    index: "number", activation: "activation", health: "health", similar: "similarity",
+    selectivity: "selectivity", max: "maximum", mean: "mean", active: "active on",
+  }; // the words of the panel, short enough for the list
   const VERDICTS = "dw-g"; // from the worst to the best; without photographs only the dead are told from the others
   const { sheet } = document.head.appendChild(make("style"));
   const rules = {}; // the class of each plate
   let layer;
-  let stars = {}; // layer/channel of what the reader kept of this model, see notes.js
+  let stars = {}; // what the reader kept, see notes.js
   let marked = null; // the unit whose tile is the chosen one
   let width = 0; // of the grid, when it was last measured
   let rolled = null; // { series, order, columns, side, first, last }: rows first to last - 1 are made
 
   const nameOf = (unit) => layer.names[unit] || ""; // a class, where units are classes
   const top = (unit) => layer.photographs[layer.top[unit]] || ["", "", ""];
+  const called = (unit) => nameOf(unit) || (top(unit)[1] && `best: ${top(unit)[1]}`); // a photograph is not what it means
   const healthOf = (series, unit) => ({ d: "dead", w: "weak", g: "good" })[series.health[series.slot.get(unit)]] || "";
   const tiles = () => [...grid.querySelectorAll("a")];
   const tileOf = (unit) => grid.querySelector(`#u${unit}`);
 
-  function kept() {
-    const { timm, hash } = layer.again;
-    const all = Object.keys(JSON.parse(Konvolut.kept.get("notes") || "{}"));
-    const own = `${timm}@${hash}/`;
-    return Object.fromEntries(all.filter((one) => one.startsWith(own)).map((one) => [one.slice(own.length), true]));
-  }
-
   // Units of a series that fit the filter, in the order asked for: largest first, unknown last.
   function arrange(series, sort, filter) {
-    if (filter) stars = kept();
+    if (filter) stars = Notes.all();
     const natural = layer.natural[sort] || layer.natural.max || [];
     const value = {
       index: (unit) => -unit,
@@ -68,7 +61,7 @@ const Grid = (() => {
   function fits(unit, series, words) {
     const number = words.match(/^(?:.*:)?(\d+)$/);
     if (number) return String(unit).startsWith(number[1]);
-    const star = stars[`${layer.again.layer}/${unit}`] ? "starred noted" : "";
+    const star = stars[Notes.citation(layer.again, unit)] ? "starred noted" : "";
     return [nameOf(unit), ...top(unit).slice(1), healthOf(series, unit), star].join(" ").toLowerCase().includes(words);
   }
 
@@ -139,9 +132,10 @@ const Grid = (() => {
   function link(series, unit) {
     const health = healthOf(series, unit);
     const marked = health === "dead" || health === "weak";
-    const name = nameOf(unit) || top(unit)[1];
+    const name = called(unit);
     const words = `Unit ${unit}${name && ": " + name}${marked ? ", " + health : ""}`;
-    return make("a", { id: `u${unit}`, href: `#u${unit}`, class: marked ? health[0] : null, "aria-label": words });
+    const own = series.prefix === grid.dataset.series; // else a new tab would show another picture than this tile
+    return make("a", { id: `u${unit}`, href: `#u${unit}${own ? "" : `&t=${encodeURIComponent(series.prefix)}`}`, class: marked ? health[0] : null, "aria-label": words });
   }
 
   function tile(series, unit) {
@@ -192,11 +186,12 @@ const Grid = (() => {
     if (chosen) requestAnimationFrame(() => bring(unit));
   }
 
-  // Into sight, if it is not there.
+  // Into sight, if it is not there: on a phone above the panel, as high as it may grow.
   function bring(unit) {
     rollTo(unit);
     const at = tileOf(unit)?.getBoundingClientRect();
-    if (at && (at.top < 60 || at.bottom > innerHeight)) tileOf(unit).scrollIntoView({ block: "center" });
+    const over = getComputedStyle(panel).position === "fixed";
+    if (at && (at.top < (over ? 0 : 60) || at.bottom > innerHeight * (over ? 0.22 : 1))) tileOf(unit).scrollIntoView({ block: over ? "start" : "center" });
   }
 
   // Opening the panel changes the columns, and the chosen tile lies elsewhere.
@@ -235,5 +230,5 @@ const Grid = (() => {
     new ResizeObserver(resized).observe(grid);
   }
 
-  return { SORTS, sortable, element: grid, usual, close, begin, arrange, draw, mark, beside, top, nameOf, tileOf };
+  return { SORTS, sortable, element: grid, usual, close, begin, arrange, draw, mark, beside, called, tileOf };
 })();

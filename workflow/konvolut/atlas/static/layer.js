@@ -5,6 +5,7 @@
   const TITLES = { channels: "Features", dreams: "Dreams", accentuation: "Accents", examples: "Photographs", maps: "Maps", kernels: "Kernels" };
   // Pictures from noise by other objectives stand under Features, where a list tells them apart.
   const kind = ({ technique }) => (["neuron", "negative", "diversity", "maco"].includes(technique) ? "channels" : technique);
+  const { title } = document;
   const HOVER_MS = 140; // shorter flickers while the pointer crosses the grid
   const { folder, layer: name, series: first } = Grid.element.dataset;
   let layer;
@@ -38,11 +39,11 @@
     return "#" + (state.unit === null ? [] : [`u${state.unit}`]).concat(parts).join("&");
   }
 
-  // What is chosen is a step in the browser's history, a filter one as a whole; sliding is none.
-  function go(changes) {
+  // What is chosen is a step in the browser's history, a filter one as a whole; sliding and stepping are none.
+  function go(changes, steps) {
     const before = state;
     state = { ...state, ...changes };
-    const slides = "z" in changes || ("q" in changes && before.q && state.q);
+    const slides = steps || "z" in changes || ("q" in changes && before.q && state.q);
     if (address() !== location.hash) history[slides ? "replaceState" : "pushState"](null, "", address());
     update(before);
   }
@@ -51,6 +52,7 @@
     const changed = (...names) => names.some((key) => before[key] !== state[key]);
     if (changed("t", "s", "q", "z")) draw();
     document.body.classList.toggle("full", state.f && state.unit !== null);
+    document.title = (state.unit === null ? "" : `Unit ${state.unit} · `) + title;
     Grid.mark(state.unit);
     if (state.unit === null) Grid.close();
     else if (changed("unit", "t", "b", "x")) Panel.show(state.unit, state);
@@ -78,8 +80,13 @@
   function step(way) {
     const at = order.indexOf(state.unit);
     const next = at < 0 ? order[0] : order[at + way];
-    return next === undefined ? false : go({ unit: next });
+    if (next === undefined) return false;
+    const walks = focused();
+    go({ unit: next }, at >= 0);
+    if (walks) Grid.tileOf(next).focus({ preventScroll: true }); // else Enter would open the one that was left
   }
+
+  const focused = () => document.activeElement.closest("#grid a");
 
   // What only hovers goes first, and stays away until the pointer is over another tile.
   function dismiss() {
@@ -98,24 +105,23 @@
 
   // The comparison that the reader came from goes on; else it begins with this unit.
   function pin() {
-    if (state.unit === null) return false;
     const here = Konvolut.path(layer.again.model, decodeURIComponent(folder), String(state.unit));
     const pinned = (Konvolut.kept.get("pinned") || "").split(",").filter((one) => one && one !== here);
     location.href = `../compare.html#${[...pinned, here].join(",")}`;
   }
 
-  const toggle = (name) => () => (state.unit === null ? false : go({ [name]: !state[name] }));
-  const full = () => (state.unit === null ? false : go({ f: !state.f }));
+  const ofUnit = (deed) => () => (state.unit === null ? false : deed());
+  const toggle = (name) => ofUnit(() => go({ [name]: !state[name] }));
 
   function walk(dx, dy) {
-    const from = document.activeElement.closest("#grid a") || Grid.tileOf(state.unit);
+    const from = Grid.tileOf(state.unit) || focused();
     if (!from || document.activeElement.matches("input, #panel *, #panel")) return false; // there they scroll
     const next = Grid.beside(from, dx, dy);
     if (!next) return;
     from.tabIndex = -1;
     next.tabIndex = 0;
     next.focus();
-    if (state.unit !== null) go({ unit: unitOf(next) });
+    if (state.unit !== null) go({ unit: unitOf(next) }, true);
   }
 
   const unitOf = (link) => Number(link.id.slice(1));
@@ -142,7 +148,7 @@
     const series = find(state.t);
     const slot = series.slot.get(unitOf(link));
     const reached = series.activation[slot];
-    const facts = [reached == null ? "" : `reaches ${Charts.short(reached)}`, Grid.nameOf(unitOf(link)) || Grid.top(unitOf(link))[1]].filter(Boolean).join(" · ");
+    const facts = [reached == null ? "" : `reaches ${Charts.short(reached)}`, Grid.called(unitOf(link))].filter(Boolean).join(" · ");
     const box = make("div", { class: "preview", "aria-hidden": "true" }, Konvolut.cell(series, "large", slot, ""),
       make("p", {}, make("span", {}, `unit ${unitOf(link)}`), make("span", {}, facts)));
     document.body.append(box);
@@ -166,14 +172,15 @@
   const at = ({ clientX, clientY }) => `${Math.floor(clientX)} ${Math.floor(clientY)}`; // of clicks they are whole
 
   function listen() {
-    Grid.element.addEventListener("click", open);
-    Grid.element.addEventListener("pointerover", (event) => event.pointerType === "mouse" && at(event) !== still && hover(event.target.closest("a")));
-    Grid.element.addEventListener("pointerleave", () => hover(null));
+    const on = (id, name, deed) => $(id).addEventListener(name, deed);
+    on("grid", "click", open);
+    on("grid", "pointerover", (event) => event.pointerType === "mouse" && at(event) !== still && hover(event.target.closest("a")));
+    on("grid", "pointerleave", () => hover(null));
     addEventListener("scroll", () => hover(null), { passive: true });
-    for (const [id, key] of [["sort", "s"], ["start", "t"]]) $(id).addEventListener("change", (event) => go({ [key]: event.target.value }));
-    $("size").addEventListener("input", (event) => go({ z: Number(event.target.value) }));
-    $("filter").addEventListener("input", (event) => go({ q: event.target.value }));
-    $("filter").addEventListener("keydown", (event) => event.key === "Enter" && order.length && go({ unit: order[0] }));
+    for (const [id, key] of [["sort", "s"], ["start", "t"]]) on(id, "change", (event) => go({ [key]: event.target.value }));
+    on("size", "input", (event) => go({ z: Number(event.target.value) }));
+    on("filter", "input", (event) => go({ q: event.target.value }));
+    on("filter", "keydown", (event) => event.key === "Enter" && order.length && go({ unit: order[0] }));
     addEventListener("popstate", () => {
       const before = state;
       state = readAddress();
@@ -184,16 +191,16 @@
   function nameKeys() {
     const arrows = { Left: [-1, 0], Right: [1, 0], Up: [0, -1], Down: [0, 1] };
     keys.unshift(["j", "next unit", () => step(1)], ["k", "previous unit", () => step(-1)],
-      ["/", "filter", () => $("filter").focus()], ["f", "full width", full], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
-      ["c", "compare with other units", pin], ["s", "star", () => (state.unit === null ? false : Panel.star())], ["Escape", "close", dismiss],
+      ["/", "filter", () => $("filter").focus()], ["f", "full width", toggle("f")], ["r", "before and after", toggle("b")], ["x", "only the boxes of photographs", toggle("x")],
+      ["c", "compare with other units", ofUnit(pin)], ["s", "star", ofUnit(Panel.star)], ["Escape", "close", dismiss],
       ["1 2 3 4 5 6", "technique", (event) => (techniques()[event.key - 1] ? go({ t: techniques()[event.key - 1].prefix }) : false)],
-      [Object.keys(arrows).map((way) => "Arrow" + way).join(" "), "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
+      ["ArrowLeft ArrowRight ArrowUp ArrowDown", "walk over the grid", (event) => walk(...arrows[event.key.slice(5)])]);
   }
 
   function begin(columns) {
     layer = Konvolut.opened(columns, folder);
     Grid.begin(layer);
-    Panel.begin(layer, { step, close, full, go, pin });
+    Panel.begin(layer, { step, close, go, pin, full: toggle("f") });
     const sorts = Object.entries(Grid.SORTS).filter(([key]) => Grid.sortable(key));
     $("sort").append(...sorts.map(([key, words]) => new Option(words, key)));
     $("tools").hidden = false;

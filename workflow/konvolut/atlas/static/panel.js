@@ -56,7 +56,7 @@ const Panel = (() => {
     const starred = Notes.all()[cited(unit)]?.star;
     const sign = button("star", "Star (s)", starred ? "★" : "☆", star);
     sign.ariaPressed = Boolean(starred);
-    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`, layer.names[unit] && make("small", {}, layer.names[unit])), sign,
+    return make("div", { class: "head" }, make("h2", { tabindex: -1, "data-act": "title" }, `Unit ${unit}`), layer.names[unit] && make("small", {}, layer.names[unit]), sign,
       button("before", "Previous unit (k)", "‹", () => act.step(-1)), button("after", "Next unit (j)", "›", () => act.step(1)),
       button("full", "Full width (f)", "⤢", act.full), button("close", "Close (Esc)", "×", act.close));
   }
