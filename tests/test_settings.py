@@ -143,6 +143,7 @@ def test_an_unknown_key_is_named_with_its_section_and_what_is_near(folder, text,
         ("saliency: {top: 6}", "saliency.top", "a whole number from 1 to 5"),
         ("saliency: {targets: [-3]}", "saliency.targets", "class numbers"),
         ('atlas: {title: ""}', "atlas.title", "text"),
+        ('atlas: {title: "a\\ab"}', "atlas.title", "text"),
         ("examples: {top: 9, keep: 3}", "examples.top (9)", "examples.keep (3)"),
     ],
 )

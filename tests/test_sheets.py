@@ -153,6 +153,12 @@ def test_a_sheet_may_have_blank_lines_comments_a_mark_and_windows_ends(tmp_path,
     assert [(image.id, image.label) for image in read] == [("cat", "a cat"), ("dog", "")]
 
 
+def test_blank_lines_and_comments_may_stand_before_the_header(tmp_path, photo):
+    (tmp_path / "images.tsv").write_text("# my photographs\n\nid\tpath\ncat\tp.png\nb\tgone.png\n")
+    with pytest.raises(UserError, match=r"line 5: image 'gone\.png' does not exist"):
+        sheets.read_images(tmp_path, "images.tsv")
+
+
 def test_line_numbers_count_blank_lines_and_comments(tmp_path, photo):
     with pytest.raises(UserError, match=r"line 5: image 'gone\.png' does not exist"):
         images(tmp_path, "a\tp.png", "", "# comment", "b\tgone.png")

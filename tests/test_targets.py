@@ -50,6 +50,12 @@ def test_a_model_without_classes_is_asked_for_none():
         targets.check(settings(classes=ClassesSettings(targets=(0,))), {"mine": []})
 
 
+def test_only_saliency_knows_the_predicted_class():
+    fooled = settings(fooling=FoolingSettings(images=("a",), targets=("predicted",)))
+    with pytest.raises(UserError, match=r"fooling: targets: .*'predicted'"):
+        targets.check(fooled, {"mine": ANIMALS})
+
+
 def test_a_model_whose_classes_are_not_known_yet_is_believed():
     targets.check(settings(classes=ClassesSettings(targets=("tabi",))), {})
 

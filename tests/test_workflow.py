@@ -94,6 +94,16 @@ def test_a_second_run_does_nothing_and_says_so(sweep):
     assert "Nothing to be done" in run.stdout + run.stderr
 
 
+def test_a_model_without_classes_has_its_atlas(tmp_path):
+    models = "# a backbone\n\nid\ttimm_name\tweights\toptions\ntiny\ttest_efficientnet\trandom:1\tnum_classes=0\n"
+    config = LITTLE | {"layers": ["conv_stem"], "patches": {}, "fooling": {}, "inversion": {}, "classes": {}}
+    write_sweep(tmp_path, config, models=models, speed=SPEED)
+    run = snakemake(tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "predictions: not computed" in (tmp_path / "results/atlas/images/chelsea.html").read_text()
+    assert (tmp_path / "results/atlas/tiny/conv_stem.html").is_file()
+
+
 def test_the_same_sweep_gives_the_same_bytes(finished, tmp_path):
     write_sweep(tmp_path / "again", CONFIG, speed=SPEED)
     assert snakemake(tmp_path / "again").returncode == 0

@@ -18,6 +18,8 @@ from konvolut.errors import UserError, nearest
 MOST_CHANNELS = 1_000_000
 # One channel number or both ends of a range.
 SPAN = r"\s*(\d{1,7})(?:-(\d{1,7}))?\s*"
+# Control characters (C0, DEL, C1) and lone surrogates, as Python reads them from file names that are no UTF-8.
+UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Longer values are cut in messages, which stay one readable sentence.
 LONGEST_SHOWN = 60
 
@@ -178,7 +180,7 @@ def or_null(kind: Kind) -> Kind:
 
 
 def _read_text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    return value if isinstance(value, str) and value.strip() and not UNSHOWABLE.search(value) else None
 
 
 def _read_switch(value: Any) -> bool | None:

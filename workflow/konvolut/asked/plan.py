@@ -98,6 +98,8 @@ def layers_of(settings: Settings, section: str) -> tuple[str, ...]:
 def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame, speed: Speed) -> list[dict]:
     """The rows of one model but for its kernels and pages."""
     costs, rows = passes_of(census), []
+    if settings.activations.maps_layers is not None:  # before a job that makes its file anew
+        resolve_layers(settings.activations.maps_layers, census, "activations.maps_layers", model.id)
 
     def add(technique: str, layer: str, units: Sequence[int], load: Load, pictures: int = 1) -> None:
         section = getattr(settings, technique)

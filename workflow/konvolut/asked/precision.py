@@ -19,6 +19,7 @@ from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import ROUNDING, passes_of
 from konvolut.asked.loads import most_at_once, shown
 from konvolut.asked.recipes import AUTO
+from konvolut.errors import UserError, nearest
 
 PRECISIONS = ("float32", "bfloat16")
 COLUMNS = (
@@ -62,11 +63,13 @@ def batch_of(shard, recipe, measured: pd.DataFrame, census: Path) -> int:
     """How many of a shard's pictures to make at once: as many as show the model what the best batch of its own inputs
     does, at the measured layer nearest by FLOPs; on a CPU no more than the plan counts with."""
     passes = passes_of(read_census(census))
-    one = passes[getattr(shard, "layer", "")]
+    if (layer := getattr(shard, "layer", "")) not in passes:
+        raise UserError(f"{census} has no layer {layer!r}{nearest(layer, passes)}")
+    one = passes[layer]
     rows = measured[measured["precision"] == recipe.precision]
-    nearest = min(rows["layer"].unique(), key=lambda layer: abs(passes[layer].gflop - one.gflop))
+    alike = min(rows["layer"].unique(), key=lambda layer: abs(passes[layer].gflop - one.gflop))
     view = shown(recipe, one, getattr(shard, "longest_side_px", None))
-    wanted = max(int(best_batch(rows[rows["layer"] == nearest]) / view + ROUNDING), 1)
+    wanted = max(int(best_batch(rows[rows["layer"] == alike]) / view + ROUNDING), 1)
     is_gpu = rows["device"].iloc[0] == "cuda"
     return min(wanted, MOST_ON_GPU if is_gpu else most_at_once(one, view))
 

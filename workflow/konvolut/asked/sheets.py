@@ -5,6 +5,7 @@ Ids and labels are data: any text. Only the key, made from the id, ever becomes 
 
 import dataclasses
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,14 +15,13 @@ from pathlib import Path
 import pandas as pd
 
 from konvolut.asked import options, places
+from konvolut.asked.kinds import UNSHOWABLE
 from konvolut.errors import UserError, nearest
 
 LABELLED_BY_FOLDER = "folder"
 MODEL_COLUMNS = ("id", "timm_name", "weights", "options", "classes")
 IMAGE_COLUMNS = ("id", "path", "label", "group", "credit")
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Control characters (C0, DEL, C1) and lone surrogates, as Python reads them from file names that are no UTF-8.
-UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 HASH_DIGITS = 8
 # Together with the hash a key has at most 64 characters; of a long id the beginning and the end tell most.
 SLUG_HEAD, SLUG_TAIL = 25, 29
@@ -144,7 +144,7 @@ def read_rows(
     header = list(table.iloc[0])
     _check_header(header, columns, required, sheet)
     rows = []
-    for index, cells in enumerate(table.iloc[1:].itertuples(index=False), start=2):
+    for index, *cells in table.iloc[1:].itertuples():
         if any(cells) and not cells[0].startswith("#"):
             _check_text(cells, f"{sheet} line {index}")
             rows.append((index, dict.fromkeys(columns, "") | dict(zip(header, cells, strict=True))))
@@ -157,7 +157,8 @@ def _read_table(path: Path, sheet: str) -> pd.DataFrame:
     # Quotes are data here, so that an id may hold them; utf-8-sig drops the mark that spreadsheets put in front.
     how = {"sep": "\t", "header": None, "dtype": str, "keep_default_na": False, "quoting": 3}
     try:
-        table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig", **how)
+        first = _lines_before_header(path)
+        table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig", skiprows=first, **how)
     except FileNotFoundError:
         raise UserError(f"sheet {sheet} does not exist (looked for {path})") from None
     except OSError as error:
@@ -171,7 +172,14 @@ def _read_table(path: Path, sheet: str) -> pd.DataFrame:
         problem = "line {1} has {2} cells, the header {0}".format(*cells.groups()) if cells else str(error)
         raise UserError(f"sheet {sheet} is no table separated by tabs: {problem}") from None
     table = table.fillna("").map(str.strip)
+    table.index += first + 1  # as editors count lines
     return table.loc[:, (table != "").any()]
+
+
+def _lines_before_header(path: Path) -> int:
+    """How many empty lines and lines that begin with # a sheet has before its header."""
+    with path.open(encoding="utf-8-sig") as lines:
+        return sum(1 for _ in itertools.takewhile(lambda line: not line.strip() or line.startswith("#"), lines))
 
 
 def _check_header(header: list[str], possible: Sequence[str], required: Sequence[str], sheet: str) -> None:

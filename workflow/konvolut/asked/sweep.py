@@ -79,7 +79,8 @@ class Sweep:
     def _watched(self, photographs: Iterable[settings.Photograph]) -> list[str]:
         """Files whose change is a reason to compute again; none of a set that is too large to be watched."""
         few = len(self.settings.images) <= WATCHED_AT_MOST
-        return [photograph.path for photograph in photographs] if few else []
+        # Of those that are named but not there (a link that leads nowhere) the plan says so, or leaves them out.
+        return [one.path for one in photographs if os.path.exists(one.path)] if few else []
 
     def weights(self, wildcards) -> list[str]:
         """The files that hold a model's weights: one or none."""

@@ -24,7 +24,7 @@ def asked(settings: Settings) -> dict[str, tuple[str | int, ...]]:
     for name in SECTIONS:
         section = getattr(settings, name)
         if getattr(section, "images", settings.images):
-            found[name] = tuple(target for target in section.targets if target != PREDICTED)
+            found[name] = tuple(one for one in section.targets if one != PREDICTED or name != "saliency")
     return {name: targets for name, targets in found.items() if targets}
 
 

@@ -156,7 +156,7 @@ def paged(photographs: Iterable[Photograph], settings: AtlasSettings) -> tuple[P
 
 
 def _likeliest(answers: dict[str, list[tuple[str, float]]], key: str) -> str:
-    return answers[key][0][0] if key in answers else ""
+    return answers[key][0][0] if answers.get(key) else ""
 
 
 def _layer_facts(row: dict[str, str]) -> LayerFacts:

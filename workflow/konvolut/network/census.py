@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from konvolut.errors import UserError, first_line
 from konvolut.network.fields import Field
 from konvolut.network.layouts import Layouts
 from konvolut.network.receptive import FieldTracker
@@ -40,6 +41,8 @@ def census(network) -> pd.DataFrame:
     """One row per named module in the order of the forward pass; `refused` says why a layer has no units, or ""."""
     try:
         outputs = _pass(network, without_numbers(network.module), "meta")
+    except AssertionError as error:  # of timm, over the size of the input
+        raise UserError(f"model {network.source.id!r} does not take its own input size: {first_line(error)}") from error
     except (NotImplementedError, RuntimeError, TypeError, ValueError):  # the model asks a tensor for its numbers
         outputs = _pass(network, network.module, network.device)
     table = pd.DataFrame([*outputs.rows(), *_never_called(network.module, outputs.calls)])

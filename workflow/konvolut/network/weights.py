@@ -29,11 +29,21 @@ def fit_state_dict(module: nn.Module, weights: Mapping[str, Tensor], where: str)
         shown = "; ".join(islice(differences, SHOWN_DIFFERENCES))
         more = f" and {len(differences) - SHOWN_DIFFERENCES} more" if len(differences) > SHOWN_DIFFERENCES else ""
         raise UserError(f"{where}: the weights do not fit the model: {shown}{more}{_hint(module, wanted, given)}")
+    odd = next(((name, what) for name, value in given.items() if (what := _oddness(value))), None)
+    if odd:
+        raise UserError(f"{where}: the weights of {odd[0]} are {odd[1]}: save them as plain numbers")
     broken = next((name for name, value in given.items() if not torch.isfinite(value).all()), None)
     if broken:
         raise UserError(f"{where}: the weights of {broken} are not all finite numbers: a training that went wrong")
     module.load_state_dict(given, strict=False)
     return "in order" if in_order else "by name"
+
+
+def _oddness(value: Tensor) -> str:
+    """Why a tensor is none of plain numbers, or ""."""
+    kinds = {"without numbers (meta)": value.is_meta, "quantised": value.is_quantized, "complex": value.is_complex()}
+    kinds["sparse"] = value.layout != torch.strided
+    return next((what for what, is_so in kinds.items() if is_so), "")
 
 
 def hash_file(path: Path) -> str:

@@ -53,6 +53,10 @@ def new_file(path: Path, kind: str, passport: dict, large: bool = False) -> Iter
             file.visititems(lambda place, item: _explain(item, kind, place))
         _sync(temporary)
         os.replace(temporary, path)
+    except RuntimeError as error:  # HDF5's, which tells the number of the error of the system among other things
+        if f"errno = {errno.ENOSPC}," in str(error):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -11,6 +11,7 @@ from konvolut.asked.recipes import Recipe
 from konvolut.asked.shards import ChannelsShard
 from konvolut.asked.sides import side_of
 from konvolut.asked.terms import layers_of
+from konvolut.errors import UserError
 from konvolut.network import memory, models
 from konvolut.network.shapes import takes
 from konvolut.network.streamline import streamlined
@@ -45,6 +46,8 @@ def render(
     """Write the pictures of a shard's channels to `output` (store.py draws it); `priors` is for the recipe maco."""
     network, layers = open_layers(shard, census)
     layer, variants = layers[0], shard.recipe.variants
+    if max(shard.channels) >= layer.channels:
+        raise UserError(f"layer {layer.name!r} has channels 0 to {layer.channels - 1}, and no {max(shard.channels)}")
     measured = store.read_priors(Path(priors)) if priors else None
     units = [unit_start(shard, channel, variant, measured) for channel in shard.channels for variant in range(variants)]
     names = [(start_name(variant), channel) for channel in shard.channels for variant in range(variants)]

@@ -66,7 +66,7 @@ def compute(shard: SaliencyShard, census: Path, output: Path, progress: Callable
     """Write the maps of a shard's photographs; `census` is the layers.csv of the same model."""
     memory.keep_freed_blocks()
     network = models.build(shard.model, models.choose_device(shard.device))
-    if not network.class_names:
+    if not network.class_names and set(shard.targets) != {PREDICTED}:
         raise UserError(f"saliency: model {shard.model.id!r} has no classes (num_classes is 0)")
     layers = read_census(Path(census))
     refused = {method: refusals.refusal(network, method, layers) for method in shard.methods}
@@ -95,6 +95,8 @@ def maps_of(
 ) -> contents.Saliency:
     """The maps of one batch of photographs, by the methods of the shard that are not refused; `size` inputs a pass."""
     pictures, _ = look_at(network, photographs)
+    if not network.class_names:
+        return _of_no_class(shard, photographs, pictures)
     inputs = filled(network, pictures, size)
     seeds = tuple(_seed(shard, photograph.id) for photograph in photographs)
     choose = functools.partial(choose_targets, targets=shard.targets, top=shard.top, class_names=network.class_names)
@@ -108,6 +110,20 @@ def maps_of(
         target_probability=_rows(found.logits.softmax(1).gather(1, found.targets), len(seeds)),
         maps=_maps(network, inputs, found, seeds, [one for one in shard.methods if one not in refused], last_map),
         refused=refused,
+    )
+
+
+def _of_no_class(shard: SaliencyShard, photographs: Sequence, pictures: np.ndarray) -> contents.Saliency:
+    """What there is to say of photographs by a model that predicts nothing."""
+    none = np.zeros((len(photographs), 0))
+    return contents.Saliency(
+        image=[photograph.key for photograph in photographs],
+        input=pictures,
+        target_class=none.astype(np.int32),
+        target_name=[[] for _ in photographs],
+        target_probability=none.astype(np.float32),
+        maps={},
+        refused=dict.fromkeys(shard.methods, "the model has no classes"),
     )
 
 
