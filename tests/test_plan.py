@@ -176,6 +176,51 @@ def test_a_sweep_of_a_kind_has_jobs_and_pages_for_its_layers_alone(wanted, censu
         assert list(dict.fromkeys(layers)) == ["stem", "blocks.0.conv", "blocks.1.conv"]
 
 
+@pytest.fixture
+def of_two(wanted, census, tmp_path):
+    """Plans a sweep of two networks whose modules have other names."""
+    (one,) = wanted.models
+    other = dataclasses.replace(one, id="other", key="other")
+    census = census.assign(kind="Conv2d")
+    renamed = census.assign(layer=census["layer"].str.replace("blocks", "layers"))
+    paths = {one.key: tmp_path / "layers.csv", "other": tmp_path / "others.csv"}
+    census.to_csv(paths[one.key], index=False)
+    renamed.to_csv(paths["other"], index=False)
+
+    def planned(*globs, **sections):
+        asked = dataclasses.replace(wanted, models=(one, other), layers=globs)
+        for name, more in sections.items():
+            asked = dataclasses.replace(asked, **{name: dataclasses.replace(getattr(wanted, name), layers=more)})
+        rows = plan.make_plan(asked, paths)
+        return {(row.technique, row.model, row.layer) for row in rows.itertuples() if row.layer}
+
+    return planned
+
+
+def test_a_glob_means_layers_of_the_models_that_have_them(of_two, wanted):
+    found = of_two("stem", "blocks.0.conv", "layers.1.c*", kernels=("blocks.0.conv",))
+    key = wanted.models[0].key
+    assert {(model, layer) for technique, model, layer in found if technique == "atlas"} == {
+        *((model, "stem") for model in (key, "other")),
+        (key, "blocks.0.conv"),
+        ("other", "layers.1.conv"),
+    }
+    assert {(model, layer) for technique, model, layer in found if technique == "kernels"} == {(key, "blocks.0.conv")}
+
+
+def test_a_section_may_be_about_one_model_alone(of_two, wanted):
+    found = of_two("stem", channels=("layers.1.conv",))
+    channels = {(model, layer) for technique, model, layer in found if technique == "channels"}
+    assert channels == {("other", "layers.1.conv")}
+
+
+def test_a_glob_that_means_nothing_in_any_model_is_refused_and_a_model_without_layers_too(of_two):
+    with pytest.raises(UserError, match=r"'block\.0\.conv' matches no layer"):
+        of_two("stem", "block.0.conv")
+    with pytest.raises(UserError, match=r"layers: layers\.1\.conv: model '.*' has none of these, only other models"):
+        of_two("layers.1.conv")
+
+
 @pytest.mark.parametrize("technique", ["activations", "saliency"])
 def test_shards_cover_every_photograph_once(wanted, planned, technique):
     rows = planned[planned["technique"] == technique]

@@ -16,10 +16,12 @@ from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.recipes import FROM_NOISE
-from konvolut.asked.selection import format_channels, resolve_channels, resolve_layers
+from konvolut.asked.selection import for_model, format_channels, resolve_channels, resolve_layers
 from konvolut.asked.settings import Channels, ModelSource, Settings
+from konvolut.errors import UserError
 from konvolut.provenance import unit_seed
 
+Tables = Mapping[str, pd.DataFrame]  # the census of each model, by its key
 COLUMNS = ["technique", "model", "layer", "first", "last", "channels", "units", "passes", "gflop", "mcells", "mb"]
 COLUMNS += ["runtime", "mem_mb", "gpu"]
 NO_LOAD = Load(Pass(0.0, 0.0, 1, 1), 0.0, 0.0)
@@ -43,7 +45,7 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
     tables = {model.key: read_census(censuses[model.key]) for model in settings.models}
     pictures: dict[str, list[dict]] = {}
     for model in settings.models:
-        pictures[model.key] = _rows_of_model(settings, model, tables[model.key], speed)
+        pictures[model.key] = _rows_of_model(settings, model, tables, speed)
         check_aims(settings, model.id, tables[model.key], pictures[model.key])
     asked = _asked_by_whole_models(settings, tables, pictures, speed)
     rows = []
@@ -51,9 +53,12 @@ def make_plan(settings: Settings, censuses: Mapping[str, Path], speed: Speed = U
         census = tables[model.key]
         rows += pictures[model.key]
         rows += [_row(name, model.key, "") | asked[name, model.key] for name in _of_whole_models(settings)]
-        rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, census)]
+        rows += [_row("kernels", model.key, layer) for layer in _kernel_layers(settings, model, tables)]
         layers = dict.fromkeys(row["layer"] for row in rows if row["model"] == model.key and row["layer"])
-        layers |= dict.fromkeys(_recorded(settings, model, census))
+        layers |= dict.fromkeys(_recorded(settings, model, tables))
+        if not layers:
+            globs = ", ".join(layers_of(settings, "activations"))
+            raise UserError(f"layers: {globs}: model {model.id!r} has none of these, only other models have them")
         rows.append(_examples_row(model.key, layers, census, rows))
         order = {layer: index for index, layer in enumerate(census["layer"])}
         rows += [_row("atlas", model.key, layer) for layer in sorted(layers, key=order.get)]
@@ -95,11 +100,18 @@ def layers_of(settings: Settings, section: str) -> tuple[str, ...]:
     return getattr(settings, section).layers or settings.layers
 
 
-def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame, speed: Speed) -> list[dict]:
+def _layers(settings: Settings, section: str, model: ModelSource, tables: Tables) -> list[str]:
+    """The layers of a model that a section means; none where all its globs mean those of other models."""
+    globs = for_model(layers_of(settings, section), model.key, tables)
+    return resolve_layers(globs, tables[model.key], section, model.id)
+
+
+def _rows_of_model(settings: Settings, model: ModelSource, tables: Tables, speed: Speed) -> list[dict]:
     """The rows of one model but for its kernels and pages."""
-    costs, rows = passes_of(census), []
-    if settings.activations.maps_layers is not None:  # before a job that makes its file anew
-        resolve_layers(settings.activations.maps_layers, census, "activations.maps_layers", model.id)
+    census, rows = tables[model.key], []
+    costs = passes_of(census)
+    if (globs := settings.activations.maps_layers) is not None:  # before a job that makes its file anew
+        resolve_layers(for_model(globs, model.key, tables), census, "activations.maps_layers", model.id)
 
     def add(technique: str, layer: str, units: Sequence[int], load: Load, pictures: int = 1) -> None:
         section = getattr(settings, technique)
@@ -114,12 +126,12 @@ def _rows_of_model(settings: Settings, model: ModelSource, census: pd.DataFrame,
     add("classes", "", range(len(settings.classes.targets)), loads.of_class(settings, costs))
     for name in OF_LAYERS:
         count = len(getattr(settings, name).images)
-        for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if count else ():
+        for layer in _layers(settings, name, model, tables) if count else ():
             add(name, layer, range(count), loads.of_layer(settings, name, costs[layer]))
     for name in (*FROM_NOISE, *OF_CHANNELS):
         section = getattr(settings, name)
         pictures = section.recipe.variants if name in FROM_NOISE else len(section.images)
-        for layer in resolve_layers(layers_of(settings, name), census, name, model.id) if pictures else ():
+        for layer in _layers(settings, name, model, tables) if pictures else ():
             channels = _channels(settings, name, model, layer, census)
             add(name, layer, channels, loads.of_channel(settings, name, costs[layer]), pictures)
     return rows
@@ -134,12 +146,10 @@ def _of_whole_models(settings: Settings) -> list[str]:
 
 
 def _asked_by_whole_models(
-    settings: Settings, tables: Mapping[str, pd.DataFrame], pictures: Mapping[str, list[dict]], speed: Speed
+    settings: Settings, tables: Tables, pictures: Mapping[str, list[dict]], speed: Speed
 ) -> dict[tuple[str, str], dict]:
     """What look-alikes and trust ask of a scheduler, by technique and model."""
-    units = {
-        model.key: _units(tables[model.key], _recorded(settings, model, tables[model.key])) for model in settings.models
-    }
+    units = {model.key: _units(tables[model.key], _recorded(settings, model, tables)) for model in settings.models}
     networks = [passes_of(table)[""] for table in tables.values()]
     asked = {}
     for key, count in units.items():
@@ -149,9 +159,9 @@ def _asked_by_whole_models(
     return asked
 
 
-def _recorded(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
-    """The layers of which activations are kept."""
-    return resolve_layers(layers_of(settings, "activations"), census, "activations", model.id)
+def _recorded(settings: Settings, model: ModelSource, tables: Tables) -> list[str]:
+    """The layers of which activations are kept, beside those that other sections name."""
+    return _layers(settings, "activations", model, tables)
 
 
 def _units(census: pd.DataFrame, layers: Iterable[str]) -> int:
@@ -171,13 +181,18 @@ def _channels(settings: Settings, section: str, model: ModelSource, layer: str, 
     return resolve_channels(getattr(settings, section).channels, count, seed, where)
 
 
-def _kernel_layers(settings: Settings, model: ModelSource, census: pd.DataFrame) -> list[str]:
+def _kernel_layers(settings: Settings, model: ModelSource, tables: Tables) -> list[str]:
     if not settings.kernels.layers:
         return []
-    convolutions = census[census["kind"].str.contains("Conv2d")].assign(same_as="")  # a convolution's own name
-    is_first = convolutions["layer"] == convolutions["layer"].iloc[0] if len(convolutions) else False
-    convolutions = convolutions.assign(auto=is_first)  # the one whose kernels are pictures
-    return resolve_layers(settings.kernels.layers, convolutions, "kernels", model.id)
+    convolutions = {key: _convolutions(census) for key, census in tables.items()}
+    globs = for_model(settings.kernels.layers, model.key, convolutions)
+    return resolve_layers(globs, convolutions[model.key], "kernels", model.id)
+
+
+def _convolutions(census: pd.DataFrame) -> pd.DataFrame:
+    """Those of a census under their own names; `auto` means the first, whose kernels are pictures."""
+    found = census[census["kind"].str.contains("Conv2d")].assign(same_as="")
+    return found.assign(auto=found["layer"] == found["layer"].iloc[0] if len(found) else False)
 
 
 def _row(

@@ -1,6 +1,7 @@
 """Which layers and channels the words of a configuration mean, and channels as text. Pure; no torch here."""
 
 import random
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 import pandas as pd
@@ -15,21 +16,38 @@ KIND = "kind:"
 
 def resolve_layers(globs: tuple[str, ...], census: pd.DataFrame, section: str, model: str) -> list[str]:
     """Names of the layers that the globs mean, in the order of the network; "auto", "all" and "kind:" are no names."""
-    possible = census[census["refused"] == ""]
     wanted = set()
     for glob in globs:
-        if glob == "auto":
-            found = of_auto(possible)["layer"]
-        elif glob == "all":
-            found = possible[possible["same_as"] == ""]["layer"]
-        elif glob.startswith(KIND):
-            found = _of_kind(possible, glob.removeprefix(KIND))["layer"]
-        else:
-            found = possible[_matches(possible["layer"], glob)]["layer"]
+        found = meant_by(glob, census)
         if not len(found):
             _refuse_glob(glob, census, section, model)
         wanted.update(found)
-    return [name for name in possible["layer"] if name in wanted]
+    return [name for name in census["layer"] if name in wanted]
+
+
+def meant_by(glob: str, census: pd.DataFrame) -> pd.Series:
+    """Names of the layers with units that one glob means; there may be none."""
+    possible = census[census["refused"] == ""]
+    if glob == "auto":
+        return of_auto(possible)["layer"]
+    if glob == "all":
+        return possible[possible["same_as"] == ""]["layer"]
+    if glob.startswith(KIND):
+        return _of_kind(possible, glob.removeprefix(KIND))["layer"]
+    return possible[_matches(possible["layer"], glob)]["layer"]
+
+
+def for_model(globs: tuple[str, ...], key: str, censuses: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+    """The globs without those that mean layers of other models alone: architectures name theirs differently.
+
+    A glob that means nothing in any of the `censuses` (by the models' keys) stays, to be refused.
+    """
+
+    def is_for_others(glob: str) -> bool:
+        others = (census for other, census in censuses.items() if other != key)
+        return not len(meant_by(glob, censuses[key])) and any(len(meant_by(glob, census)) for census in others)
+
+    return tuple(glob for glob in globs if not is_for_others(glob))
 
 
 def _of_kind(possible: pd.DataFrame, glob: str) -> pd.DataFrame:

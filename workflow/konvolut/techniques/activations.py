@@ -169,7 +169,9 @@ def _layers_with_maps(shard: ActivationsShard, census: Path) -> list[str] | None
     """None means all."""
     if shard.maps_layers is None:
         return None
-    return selection.resolve_layers(shard.maps_layers, read_census(census), "activations", shard.model.id)
+    table = read_census(census)
+    globs = tuple(glob for glob in shard.maps_layers if len(selection.meant_by(glob, table)))  # the plan refused others
+    return selection.resolve_layers(globs, table, "activations", shard.model.id)
 
 
 def _left_out(shard: ActivationsShard, problems: list[str]) -> Callable | None:
