@@ -208,6 +208,13 @@ def test_a_glob_means_layers_of_the_models_that_have_them(of_two, wanted):
     assert {(model, layer) for technique, model, layer in found if technique == "kernels"} == {(key, "blocks.0.conv")}
 
 
+def test_kernels_of_what_is_no_convolution_are_refused(wanted, census, tmp_path):
+    census.assign(kind="Linear").to_csv(tmp_path / "layers.csv", index=False)
+    asked = dataclasses.replace(wanted, kernels=dataclasses.replace(wanted.kernels, layers=("stem",)))
+    with pytest.raises(UserError, match=r"kernels: layers: 'stem' of model '.*' is no convolution"):
+        plan.make_plan(asked, {model.key: tmp_path / "layers.csv" for model in wanted.models})
+
+
 def test_a_section_may_be_about_one_model_alone(of_two, wanted):
     found = of_two("stem", channels=("layers.1.conv",))
     channels = {(model, layer) for technique, model, layer in found if technique == "channels"}

@@ -22,7 +22,7 @@ REFUSED = {
     "layer_dreams: {objective: 'similarity@conv1'}": r"layer_dreams\.objective: similarity is that of variants",
     "classes: {regularisation: [l3]}": r"classes\.regularisation must be a list of none, l1, l2",
     "channels: {objective: distance}": r"channels\.objective: distance compares with a photograph",
-    "channels: {octaves: 3}": r"octaves needs parameterisation pixels",
+    "channels: {octaves: 3}": r"config: channels: recipe 'konvolut': octaves needs parameterisation pixels",
     "dreams: {parameterisation: maco}": r"dreams\.parameterisation cannot be maco",
     "accentuation: {variants: 2}": r"accentuation\.variants must be 1",
     "layer_dreams: {objective: mean}": r"layer_dreams\.objective: mean is about a channel.*layer, norm.*mean:7",

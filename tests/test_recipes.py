@@ -63,6 +63,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest_name():
 def test_coarse_steps_without_a_spectrum_are_refused():
     with pytest.raises(UserError, match="coarse_steps needs parameterisation fourier"):
         built_in.named("lab", coarse_steps=10)
+    assert built_in.named("konvolut", parameterisation="pixels").coarse_steps == 0
 
 
 @pytest.mark.parametrize("recipe", built_in.BUILT_IN.values(), ids=built_in.BUILT_IN)

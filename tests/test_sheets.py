@@ -188,8 +188,11 @@ def test_a_malformed_sheet_is_refused_with_what_is_wrong(tmp_path, photo, conten
 
 
 def test_a_missing_sheet_is_named(tmp_path):
-    with pytest.raises(UserError, match=r"sheet gone\.tsv does not exist"):
-        sheets.read_images(tmp_path, "gone.tsv")
+    (tmp_path / "images.tsv").touch()
+    with pytest.raises(
+        UserError, match=rf"sheet image\.tsv does not exist .*{tmp_path}/image.tsv\); nearest: 'images.tsv'"
+    ):
+        sheets.read_images(tmp_path, "image.tsv")
     with pytest.raises(UserError, match="cannot be read"):
         sheets.read_images(tmp_path, ".")
 
@@ -303,7 +306,9 @@ def test_a_name_that_snakemake_takes_for_a_wildcard_is_refused(tmp_path, name):
 
 def test_two_files_of_one_stem_clash(tmp_path):
     touch(tmp_path, "set/a.png", "set/a.jpg")
-    with pytest.raises(UserError, match="image id 'x/a' stands twice"):
+    with pytest.raises(
+        UserError, match=r"line 2: image id 'x/a' stands twice \(two of the row's files have that name\)"
+    ):
         images(tmp_path, "x\tset")
 
 
@@ -430,9 +435,10 @@ def test_what_photographs_are_to_a_model_stands_among_its_options(tmp_path):
         ("crop_pct=0", "crop_pct must be a number above 0 and up to 1, not 0"),
         ("crop_pct=87.5", "crop_pct must be a number above 0 and up to 1, not 87.5"),
         ("interpolation=bicubik", "interpolation 'bicubik'; possible: nearest, .*; nearest: 'bicubic'"),
-        ("img_size=[3, 64, 64]", r"img_size must be a side in px or \[height, width\], not \(3, 64, 64\)"),
-        ("img_size=0", "img_size must be a side in px or"),
-        ("img_size=[64, 0.5]", "img_size must be a side in px or"),
+        ("img_size=[3, 64, 64]", r"img_size must be a side of 1 to 8192 px or \[height, width\], not \(3, 64, 64\)"),
+        ("img_size=100000", "img_size must be a side of 1 to 8192 px or"),
+        ("img_size=0", "img_size must be a side of 1 to 8192 px or"),
+        ("img_size=[64, 0.5]", "img_size must be a side of 1 to 8192 px or"),
         ("input_size=[3, 64, 64]", r"input_size is said by img_size .* and in_chans"),
         ("crop_mode=[center]", "crop_mode '.center.'; possible: center, squash, border"),
     ],

@@ -161,4 +161,8 @@ def named(name: str, **changes) -> Recipe:
     own = BUILT_IN[name]
     steps = changes.get("steps", own.steps)
     coarse = min(own.coarse_steps, own.coarse_steps * steps // own.steps)
+    if (
+        changes.get("parameterisation", own.parameterisation) != "fourier"
+    ):  # which alone has low frequencies to begin with
+        coarse = 0
     return dataclasses.replace(own, **({"coarse_steps": coarse} | changes))

@@ -15,6 +15,7 @@ PYTHON_WORDS = {"true": True, "false": False, "none": None, "null": None}
 LEAST = {"in_chans": 1, "num_classes": 0}
 # Photographs' sides in px: those constructors that lay out a grid want to know it, all others take any size.
 OF_THE_SIZE = "img_size"
+LARGEST_SIDE_PX = 8192  # of what a model sees, and of pictures
 # What timm's data config says of photographs, under its names; its constructors know none of them.
 OF_PHOTOGRAPHS = ("mean", "std", "crop_pct", "interpolation", "crop_mode")
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "box", "hamming", "lanczos")
@@ -52,7 +53,9 @@ def _check(name: str, value: object, where: str) -> None:
     if name == "input_size":
         raise UserError(f"{where}: input_size is said by {OF_THE_SIZE} (a side, or [height, width]) and in_chans")
     if name == OF_THE_SIZE and not _is_size(value):
-        raise UserError(f"{where}: {name} must be a side in px or [height, width], not {value!r}")
+        raise UserError(
+            f"{where}: {name} must be a side of 1 to {LARGEST_SIDE_PX} px or [height, width], not {value!r}"
+        )
     if name == "features_only" and value:
         raise UserError(
             f"{where}: features_only leaves no network to look into; `layers` chooses whose features are seen"
@@ -77,7 +80,7 @@ def _check(name: str, value: object, where: str) -> None:
 
 def _is_size(value: object) -> bool:
     sides = value if isinstance(value, tuple) and len(value) == 2 else (value,)
-    return all(type(side) is int and side > 0 for side in sides)
+    return all(type(side) is int and 0 < side <= LARGEST_SIDE_PX for side in sides)
 
 
 def _is_number(value: object) -> bool:

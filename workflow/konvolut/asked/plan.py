@@ -16,7 +16,7 @@ from konvolut.asked.censuses import read_census
 from konvolut.asked.costs import UNMEASURED, Pass, Speed, passes_of, read_speed
 from konvolut.asked.cuts import MB, Load, asked_of_scheduler, cut
 from konvolut.asked.recipes import FROM_NOISE
-from konvolut.asked.selection import for_model, format_channels, resolve_channels, resolve_layers
+from konvolut.asked.selection import for_model, format_channels, meant_by, resolve_channels, resolve_layers
 from konvolut.asked.settings import Channels, ModelSource, Settings
 from konvolut.errors import UserError
 from konvolut.provenance import unit_seed
@@ -186,6 +186,9 @@ def _kernel_layers(settings: Settings, model: ModelSource, tables: Tables) -> li
         return []
     convolutions = {key: _convolutions(census) for key, census in tables.items()}
     globs = for_model(settings.kernels.layers, model.key, convolutions)
+    for glob in globs:
+        if not len(meant_by(glob, convolutions[model.key])) and len(other := meant_by(glob, tables[model.key])):
+            raise UserError(f"kernels: layers: {other.iloc[0]!r} of model {model.id!r} is no convolution")
     return resolve_layers(globs, convolutions[model.key], "kernels", model.id)
 
 

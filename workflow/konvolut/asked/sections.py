@@ -4,6 +4,7 @@ import dataclasses
 
 from konvolut.asked import built_in, kinds
 from konvolut.asked.kinds import Channels, setting
+from konvolut.asked.options import LARGEST_SIDE_PX
 from konvolut.asked.recipes import FROM_NOISE, Recipe
 
 CHEAP_METHODS = ("vanilla", "positive", "negative")
@@ -12,7 +13,6 @@ SALIENCY_METHODS = (
     *("gradient", "guided_backpropagation", "deconvnet", "gradient_x_input"),
     *("smoothgrad", "integrated_gradients", "grad_cam", "occlusion"),
 )
-LARGEST_SIDE_PX = 8192
 
 NO_CHANNELS = Channels("numbers")
 IMAGES = kinds.texts("a list of image ids and globs, all or first:N", allow_none=True)

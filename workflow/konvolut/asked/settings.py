@@ -187,7 +187,10 @@ def _read_section(name: str, raw: Any) -> Any:
     keys.refuse_unknown(given, [*keys.kinds_of(section), *recipe_keys], name)
     read = keys.read_section(section, {key: given[key] for key in given if key not in recipe_keys}, name)
     changes = {key: recipe_keys[key].setting(given[key], f"{name}.{key}") for key in given if key in recipe_keys}
-    recipe = built_in.named(changes.pop("recipe", read.recipe.name), **changes)
+    try:
+        recipe = built_in.named(changes.pop("recipe", read.recipe.name), **changes)
+    except UserError as error:
+        raise UserError(f"config: {name}: {error}") from error
     amounts.check(name, recipe, getattr(read, "longest_side_px", recipe.size_px), LARGEST_SIDE_PX, changes)
     return dataclasses.replace(read, recipe=recipe)
 

@@ -160,7 +160,9 @@ def _read_table(path: Path, sheet: str) -> pd.DataFrame:
         first = _lines_before_header(path)
         table = pd.read_csv(path, skip_blank_lines=False, encoding="utf-8-sig", skiprows=first, **how)
     except FileNotFoundError:
-        raise UserError(f"sheet {sheet} does not exist (looked for {path})") from None
+        beside = [other.name for other in path.parent.glob("*.tsv")]
+        said = f"sheet {sheet} does not exist (looked for {path.absolute()})"
+        raise UserError(said + nearest(path.name, beside)) from None
     except OSError as error:
         raise UserError(f"sheet {sheet} cannot be read: {error.strerror or error}") from None
     except pd.errors.EmptyDataError:
@@ -230,7 +232,8 @@ def _distinct(items: list, lines: list[int], sheet: str, what: str) -> tuple:
         if other is not item:
             same = "differ only in case" if other.id.lower() == item.id.lower() else "give the same name in paths"
             clash = "stands twice" if other.id == item.id else f"and {other.id!r} {same}"
-            raise UserError(f"{sheet} line {line}: {what} id {item.id!r} {clash} (first on line {first})")
+            where = f"first on line {first}" if first != line else "two of the row's files have that name"
+            raise UserError(f"{sheet} line {line}: {what} id {item.id!r} {clash} ({where})")
     return tuple(items)
 
 
