@@ -720,3 +720,20 @@ def test_an_open_unit_is_printed_whole_below_the_grid_or_in_full_width_alone(vis
     assert last[1] <= panel[1] + 1, "nothing of the panel is cut off"
     assert panel[1] <= whole
     assert not page.is_visible("#panel button >> nth=0")
+
+
+def test_where_there_is_nothing_to_show_no_number_stands_in_its_place(visit):
+    page = visit(LAYER)
+    page.wait_for_selector("#tools:not([hidden])")
+    path = "[['stem', 0.5]]"
+    words = page.evaluate(f"Evidence.trust({{ trust: {{ twins: [], path: {path} }} }}, []).textContent")
+    assert words.startswith("Does the picture tell the truth?Its way")
+    page.evaluate(
+        """async () => {
+          const { series } = await Konvolut.load(`${Grid.element.dataset.folder}/columns.js`, "columns");
+          for (const one of series) { one.steps = []; delete one.sheets.steps; }
+        }"""
+    )
+    page.click("#u9")
+    ascent = page.locator("#panel section", has_text="Steps of the ascent")
+    assert ascent.inner_text().replace("\n", "").startswith("Steps of the ascentobjective")

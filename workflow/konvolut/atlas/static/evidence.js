@@ -115,7 +115,7 @@ const Evidence = (() => {
     const path = facts.trust.path.filter(([, share]) => share != null).map(([name, share]) => `${name} ${share}`);
     const way = path.length ? `Its way through the layers below, 1 as its best photographs', 0 as any: ${path.join(", ")}.` : "";
     if (!twins.length && !way) return null;
-    return section("Does the picture tell the truth?", twins.length && make("table", { class: "twins" }, make("tbody", {}, ...twins)),
+    return section("Does the picture tell the truth?", twins.length > 0 && make("table", { class: "twins" }, make("tbody", {}, ...twins)),
       way && note(way));
   }
 

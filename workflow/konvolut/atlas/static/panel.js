@@ -146,7 +146,7 @@ const Panel = (() => {
       caption("where it mattered to the ascent; the rest fades"));
     const moving = series.animated && make("figure", { class: "extra" },
       make("img", { src: `${layer.folder}/ascent-${series.prefix}-${unit}.webp`, alt: "The ascent, animated", loading: "lazy" }), caption("the ascent"));
-    return section("Steps of the ascent", steps.length && series.sheets.steps && make("div", { class: "steps" }, ...steps),
+    return section("Steps of the ascent", series.sheets.steps && make("div", { class: "steps" }, ...steps),
       (clear || moving) && make("div", { class: "extras" }, clear, moving),
       Charts.curve(own.curve, series.last_step), own.retries > 0 && note(`It took ${own.retries} retr${own.retries === 1 ? "y" : "ies"}.`));
   }
