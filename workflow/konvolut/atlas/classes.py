@@ -15,31 +15,12 @@ import numpy as np
 from konvolut.asked.settings import AtlasSettings, Photograph
 from konvolut.atlas import model, plates
 from konvolut.atlas.charts import curve_points
+from konvolut.atlas.inputs import ClassInputs, ClassModel
 from konvolut.atlas.model import Network
 from konvolut.pictures import health, images
 from konvolut.results import contents, store
 
 LARGE = 3 / 2  # of settings.large_px: the pictures are what the page is about
-
-
-@dataclass(frozen=True)
-class ClassModel:
-    """What is known of the classes of one model; `layers` are names and folders of the layers' pages."""
-
-    model_json: Path
-    census_csv: Path
-    classes: tuple[Path, ...] = ()
-    activations: tuple[Path, ...] = ()
-    layers: tuple[tuple[str, Path], ...] = ()
-
-
-@dataclass(frozen=True)
-class ClassInputs:
-    """Everything that the pages of classes are made from."""
-
-    models: tuple[ClassModel, ...]
-    photographs: tuple[Photograph, ...]
-    settings: AtlasSettings
 
 
 @dataclass(frozen=True)

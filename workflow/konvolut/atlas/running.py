@@ -19,13 +19,23 @@ from konvolut.asked.recipes import FROM_NOISE
 from konvolut.asked.selection import parse_channels
 from konvolut.asked.shards import AtlasShard
 from konvolut.atlas import write
-from konvolut.atlas.classes import ClassInputs, ClassModel
-from konvolut.atlas.inputs import FrontInputs, ImageInputs, ImageModel, LayerInputs, ModelInputs
+from konvolut.atlas.inputs import (
+    OF_LAYERS,
+    OF_MODELS,
+    OF_PHOTOGRAPHS,
+    ClassInputs,
+    FrontInputs,
+    ImageInputs,
+    LayerInputs,
+    ModelInputs,
+    class_model,
+    image_model,
+    layer_inputs,
+)
 from konvolut.provenance import code_digest
 
 STAMP = "made-from.txt"
-OF_LAYERS = (*FROM_NOISE, "dreams", "accentuation", "layer_dreams", "caricature")
-ONCE = ("examples", "kernels", "alike", "trust")
+ONCE = ("examples", *OF_MODELS)
 
 
 @dataclass(frozen=True)
@@ -73,8 +83,9 @@ def build(sources: Sources, shard: AtlasShard, atlas: Path, processes: int) -> s
     for key, names in models.items():
         facts, layers = _facts(sources, key), tuple((name, new / key / name) for name in names)
         write.model_page(ModelInputs(*facts, layers, shard.settings, running=True), new / key / "index.html")
-    classes, images = new / "classes", [_image_model(sources, key, new, names) for key, names in models.items()]
-    pictured = [_class_model(sources, key, new, names) for key, names in models.items()]
+    classes, files = new / "classes", {key: _files(sources, key, new, names) for key, names in models.items()}
+    images = [image_model(*_facts(sources, key), sources.own("examples", key), own) for key, own in files.items()]
+    pictured = [class_model(*_facts(sources, key), own) for key, own in files.items()]
     write.class_pages(ClassInputs(tuple(pictured), shard.photographs, shard.settings), classes)
     write.image_pages(ImageInputs(shard.photographs, tuple(images), shard.settings, classes), new / "images")
     sentence, folders = _progress(sources), tuple(new / key for key in models)
@@ -89,40 +100,18 @@ def _facts(sources: Sources, key: str) -> tuple[Path, Path]:
 
 
 def _layer_inputs(sources: Sources, shard: AtlasShard, key: str, layer: str) -> LayerInputs:
-    return LayerInputs(
-        model_json=sources.own("identity", key),
-        census_csv=sources.own("layers", key),
-        layer=layer,
-        photographs=shard.photographs,
-        settings=shard.settings,
-        activations=sources.there("activations", key),
-        **{name: sources.there(name, key, layer) for name in OF_LAYERS},
-        **{name: sources.own(name, key) for name in ONCE},
-        examples_shown=shard.examples_shown,
-        alike_from=shard.alike_from,
-        class_names=dict(shard.class_names).get(key, ()),
-        again=sources.again.format(model=shlex.quote(key), layer=shlex.quote(layer), channel="{channel}"),
-        planned=sources.planned(key, layer),
-    )
+    files = {name: sources.own(name, key) for name in ("identity", "layers", "examples")}
+    files |= {name: sources.there(name, key, layer) for name in OF_LAYERS}
+    files |= {name: filter(None, [sources.own(name, key)]) for name in OF_MODELS}
+    files["activations"] = sources.there("activations", key)
+    again = sources.again.format(model=shlex.quote(key), layer=shlex.quote(layer), channel="{channel}")
+    return layer_inputs(shard, key, layer, files, again=again, planned=sources.planned(key, layer))
 
 
-def _image_model(sources: Sources, key: str, atlas: Path, layers: Iterable[str]) -> ImageModel:
-    inverted = [(layer, sources.there("inversion", key, layer)) for layer in layers]
-    return ImageModel(
-        *_facts(sources, key),
-        layers=tuple((name, atlas / key / name) for name in layers),
-        examples=sources.own("examples", key),
-        inversion=tuple((layer, paths) for layer, paths in inverted if paths),
-        **{name: sources.there(name, key) for name in ("activations", "saliency", "patches", "fooling")},
-    )
-
-
-def _class_model(sources: Sources, key: str, atlas: Path, layers: Iterable[str]) -> ClassModel:
-    return ClassModel(
-        *_facts(sources, key),
-        layers=tuple((name, atlas / key / name) for name in layers),
-        **{name: sources.there(name, key) for name in ("classes", "activations")},
-    )
+def _files(sources: Sources, key: str, atlas: Path, layers: Iterable[str]) -> dict[str, tuple[Path, ...]]:
+    """What there is of a model beside the files of its layers."""
+    found = {name: sources.there(name, key) for name in (*OF_PHOTOGRAPHS, "inversion", "classes")}
+    return found | {"folders": tuple(atlas / key / name for name in layers)}
 
 
 def _make_layer(inputs: LayerInputs, folder: Path, last: Path) -> None:
